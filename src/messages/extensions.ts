@@ -1,0 +1,189 @@
+import {
+  type Codec,
+  empty,
+  type ExtensionSpec,
+  extensions,
+  type Infer,
+  opaque,
+  rest,
+  struct,
+  uint16,
+  uint32,
+  uint8,
+  vector,
+} from "../wire/codec.ts";
+import { CertificateStatusType, ExtensionType } from "./codepoints.ts";
+
+/** RFC 6066 §3. Names of types other than `host_name` are kept as they come. */
+export const ServerName = struct({ nameType: uint8, name: opaque(1, 2 ** 16 - 1) });
+export interface ServerName extends Infer<typeof ServerName> {}
+
+/** RFC 8446 §4.2.8 */
+export const KeyShareEntry = struct({ group: uint16, keyExchange: opaque(1, 2 ** 16 - 1) });
+export interface KeyShareEntry extends Infer<typeof KeyShareEntry> {}
+
+/** RFC 8446 §4.2.11 */
+export const PskIdentity = struct({ identity: opaque(1, 2 ** 16 - 1), obfuscatedTicketAge: uint32 });
+export interface PskIdentity extends Infer<typeof PskIdentity> {}
+
+/** RFC 8446 §4.2.11 */
+export const OfferedPsks = struct({
+  identities: vector(PskIdentity, 7, 2 ** 16 - 1),
+  binders: vector(opaque(32, 255), 33, 2 ** 16 - 1),
+});
+export interface OfferedPsks extends Infer<typeof OfferedPsks> {}
+
+/** RFC 8446 §4.2.5 */
+export const OidFilter = struct({
+  certificateExtensionOid: opaque(1, 2 ** 8 - 1),
+  certificateExtensionValues: opaque(0, 2 ** 16 - 1),
+});
+export interface OidFilter extends Infer<typeof OidFilter> {}
+
+/** RFC 6066 §8. A request of another `status_type` than `ocsp` has another format and is kept whole. */
+export type CertificateStatusRequest =
+  | {
+      readonly statusType: 1;
+      readonly responderIdList: readonly Uint8Array[];
+      readonly requestExtensions: Uint8Array;
+    }
+  | { readonly statusType: number; readonly request: Uint8Array };
+
+const OcspStatusRequest = struct({
+  responderIdList: vector(opaque(1, 2 ** 16 - 1), 0, 2 ** 16 - 1),
+  requestExtensions: opaque(0, 2 ** 16 - 1),
+});
+
+export const CertificateStatusRequest: Codec<CertificateStatusRequest> = {
+  read(reader) {
+    const statusType = reader.uint(1);
+    if (statusType !== CertificateStatusType.ocsp) return { statusType, request: rest.read(reader) };
+    return { statusType: CertificateStatusType.ocsp, ...OcspStatusRequest.read(reader) };
+  },
+  write(writer, value) {
+    writer.uint(1, value.statusType);
+    if ("request" in value) rest.write(writer, value.request);
+    else OcspStatusRequest.write(writer, value);
+  },
+};
+
+/** RFC 8446 §4.4.2.1, RFC 6066 §8: an OCSPResponse in DER. */
+export const CertificateStatus = struct({ statusType: uint8, response: opaque(1, 2 ** 24 - 1) });
+export interface CertificateStatus extends Infer<typeof CertificateStatus> {}
+
+const known = <T>(type: number, body: Codec<T>): ExtensionSpec<T> => ({ type, body });
+
+const supportedGroups = known(ExtensionType.supported_groups, vector(uint16, 2, 2 ** 16 - 1));
+const signatureAlgorithms = known(ExtensionType.signature_algorithms, vector(uint16, 2, 2 ** 16 - 2));
+const signatureAlgorithmsCert = known(
+  ExtensionType.signature_algorithms_cert,
+  vector(uint16, 2, 2 ** 16 - 2),
+);
+const certificateAuthorities = known(
+  ExtensionType.certificate_authorities,
+  vector(opaque(1, 2 ** 16 - 1), 3, 2 ** 16 - 1),
+);
+const applicationLayerProtocolNegotiation = known(
+  ExtensionType.application_layer_protocol_negotiation,
+  vector(opaque(1, 2 ** 8 - 1), 2, 2 ** 16 - 1),
+);
+const recordSizeLimit = known(ExtensionType.record_size_limit, uint16);
+const compressCertificate = known(ExtensionType.compress_certificate, vector(uint16, 2, 2 ** 8 - 2));
+const cookie = known(ExtensionType.cookie, opaque(1, 2 ** 16 - 1));
+
+/**
+ * Which extension may stand in which message: the table of RFC 8446 §4.2, with one block per message.
+ * The order is the order in which we send them; `pre_shared_key` must stay last (§4.2.11).
+ */
+export const ClientHelloExtensions = extensions(
+  {
+    serverName: known(ExtensionType.server_name, vector(ServerName, 1, 2 ** 16 - 1)),
+    statusRequest: known(ExtensionType.status_request, CertificateStatusRequest),
+    supportedGroups,
+    signatureAlgorithms,
+    applicationLayerProtocolNegotiation,
+    signedCertificateTimestamp: known(ExtensionType.signed_certificate_timestamp, empty),
+    padding: known(ExtensionType.padding, rest),
+    compressCertificate,
+    recordSizeLimit,
+    earlyData: known(ExtensionType.early_data, empty),
+    supportedVersions: known(ExtensionType.supported_versions, vector(uint16, 2, 254)),
+    cookie,
+    pskKeyExchangeModes: known(ExtensionType.psk_key_exchange_modes, opaque(1, 255)),
+    certificateAuthorities,
+    postHandshakeAuth: known(ExtensionType.post_handshake_auth, empty),
+    signatureAlgorithmsCert,
+    keyShare: known(ExtensionType.key_share, vector(KeyShareEntry, 0, 2 ** 16 - 1)),
+    preSharedKey: known(ExtensionType.pre_shared_key, OfferedPsks),
+  },
+  0,
+  2 ** 16 - 1,
+  { optional: true },
+);
+
+export const ServerHelloExtensions = extensions(
+  {
+    supportedVersions: known(ExtensionType.supported_versions, uint16),
+    keyShare: known(ExtensionType.key_share, KeyShareEntry),
+    preSharedKey: known(ExtensionType.pre_shared_key, uint16),
+  },
+  0,
+  2 ** 16 - 1,
+  { optional: true },
+);
+
+export const HelloRetryRequestExtensions = extensions(
+  {
+    supportedVersions: known(ExtensionType.supported_versions, uint16),
+    keyShare: known(ExtensionType.key_share, uint16),
+    cookie,
+  },
+  0,
+  2 ** 16 - 1,
+  { duplicate: "illegal_parameter" },
+);
+
+export const EncryptedExtensionsExtensions = extensions(
+  {
+    serverName: known(ExtensionType.server_name, empty),
+    supportedGroups,
+    applicationLayerProtocolNegotiation,
+    recordSizeLimit,
+    earlyData: known(ExtensionType.early_data, empty),
+  },
+  0,
+  2 ** 16 - 1,
+);
+
+export const CertificateRequestExtensions = extensions(
+  {
+    statusRequest: known(ExtensionType.status_request, CertificateStatusRequest),
+    signatureAlgorithms,
+    signedCertificateTimestamp: known(ExtensionType.signed_certificate_timestamp, empty),
+    compressCertificate,
+    certificateAuthorities,
+    oidFilters: known(ExtensionType.oid_filters, vector(OidFilter, 0, 2 ** 16 - 1)),
+    signatureAlgorithmsCert,
+  },
+  2,
+  2 ** 16 - 1,
+);
+
+export const CertificateEntryExtensions = extensions(
+  {
+    statusRequest: known(ExtensionType.status_request, CertificateStatus),
+    signedCertificateTimestamp: known(
+      ExtensionType.signed_certificate_timestamp,
+      vector(opaque(1, 2 ** 16 - 1), 1, 2 ** 16 - 1),
+    ),
+  },
+  0,
+  2 ** 16 - 1,
+);
+
+export const NewSessionTicketExtensions = extensions(
+  { earlyData: known(ExtensionType.early_data, uint32) },
+  0,
+  2 ** 16 - 2,
+  { duplicate: "illegal_parameter" },
+);
