@@ -1,0 +1,82 @@
+import { secp256r1, secp384r1, secp521r1 } from "./groups/nist.ts";
+import { x25519 } from "./groups/x25519.ts";
+import { X25519MLKEM768 } from "./groups/x25519mlkem768.ts";
+import type { CryptoProvider, KeyExchangeGroup, SignatureVerifier, Tls13CipherSuite } from "./provider.ts";
+import { systemRandom } from "./random.ts";
+import {
+  ecdsa_secp256r1_sha256,
+  ecdsa_secp384r1_sha384,
+  ecdsa_secp521r1_sha512,
+} from "./signatures/ecdsa.ts";
+import { ed25519 } from "./signatures/ed25519.ts";
+import {
+  rsa_pkcs1_sha256,
+  rsa_pkcs1_sha384,
+  rsa_pkcs1_sha512,
+  rsa_pss_pss_sha256,
+  rsa_pss_pss_sha384,
+  rsa_pss_pss_sha512,
+  rsa_pss_rsae_sha256,
+  rsa_pss_rsae_sha384,
+  rsa_pss_rsae_sha512,
+} from "./signatures/rsa.ts";
+import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from "./suites.ts";
+
+/** Lists for {@link nobleProvider}; each stands for the default one when left out. Order is preference. */
+export interface NobleProviderOptions {
+  readonly cipherSuites?: readonly Tls13CipherSuite[];
+  readonly groups?: readonly KeyExchangeGroup[];
+  readonly signatureVerifiers?: readonly SignatureVerifier[];
+}
+
+/**
+ * Cryptography in TypeScript and JavaScript alone, on @noble/* and micro-rsa-dsa-dh, for any runtime. Everything is synchronous.
+ *
+ * Its defaults name everything there is, and so does a bundle with this function in it. A program that wants less writes
+ * a {@link CryptoProvider} as an object of the suites, groups and verifiers that it imports, with {@link systemRandom}.
+ */
+export function nobleProvider(options: NobleProviderOptions = {}): CryptoProvider {
+  return {
+    name: "noble",
+    cipherSuites: [...(options.cipherSuites ?? nobleCipherSuites)],
+    groups: [...(options.groups ?? nobleGroups)],
+    signatureVerifiers: [...(options.signatureVerifiers ?? nobleSignatureVerifiers)],
+    random: systemRandom,
+  };
+}
+
+/**
+ * ChaCha20 before AES, unlike where AES is an instruction: in JavaScript AES runs on look-up tables, whose cache timing depends on the
+ * key, and is slower; ChaCha20-Poly1305 is additions, rotations and multiplications only.
+ */
+export const nobleCipherSuites: readonly Tls13CipherSuite[] = [
+  TLS_CHACHA20_POLY1305_SHA256,
+  TLS_AES_128_GCM_SHA256,
+  TLS_AES_256_GCM_SHA384,
+];
+
+/** The hybrid first, as what is recorded today may be attacked by a quantum computer later; then by speed. */
+export const nobleGroups: readonly KeyExchangeGroup[] = [
+  X25519MLKEM768,
+  x25519,
+  secp256r1,
+  secp384r1,
+  secp521r1,
+];
+
+/** By speed of the whole handshake, among equals in strength; what only certificates may use comes last. */
+export const nobleSignatureVerifiers: readonly SignatureVerifier[] = [
+  ecdsa_secp256r1_sha256,
+  ed25519,
+  rsa_pss_rsae_sha256,
+  rsa_pss_pss_sha256,
+  ecdsa_secp384r1_sha384,
+  rsa_pss_rsae_sha384,
+  rsa_pss_pss_sha384,
+  ecdsa_secp521r1_sha512,
+  rsa_pss_rsae_sha512,
+  rsa_pss_pss_sha512,
+  rsa_pkcs1_sha256,
+  rsa_pkcs1_sha384,
+  rsa_pkcs1_sha512,
+];

@@ -1,0 +1,161 @@
+/**
+ * What the engine asks of cryptography. A provider is composed of suites, groups and schemes, so that a program that
+ * lists few of them bundles few of them.
+ *
+ * Records are synchronous. Operations of a handshake may return a promise (a KMS, an HSM, WebCrypto): the flow is parked
+ * until it settles; a value costs nothing.
+ */
+
+/** A value, or a promise of it. */
+export type Awaitable<T> = T | PromiseLike<T>;
+
+/** Returns `length` unpredictable bytes, which the caller then owns. */
+export type Random = (length: number) => Uint8Array;
+
+/** A hash function, with the constructions that TLS builds on it. */
+export interface Hash {
+  readonly name: "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512";
+  /** Bytes of a digest. */
+  readonly outputLength: number;
+  /** The digest of `data`. */
+  digest(data: Uint8Array): Uint8Array;
+  /** A running hash, empty so far. */
+  start(): RunningHash;
+  /** HMAC (RFC 2104) of `data` under `key`. */
+  hmac(key: Uint8Array, data: Uint8Array): Uint8Array;
+}
+
+/** A hash that grows as a transcript does. */
+export interface RunningHash {
+  update(data: Uint8Array): void;
+  /** The digest of what was added so far; more may be added afterwards. */
+  digest(): Uint8Array;
+}
+
+/** An AEAD algorithm of RFC 5116 with 12-byte nonces and a 16-byte tag. */
+export interface Aead {
+  readonly name: "AES-128-GCM" | "AES-256-GCM" | "CHACHA20-POLY1305";
+  /** Bytes of a key. */
+  readonly keyLength: 16 | 32;
+  /** Bytes of a nonce, and of the static IV. */
+  readonly ivLength: 12;
+  /** Bytes that sealing adds. */
+  readonly tagLength: 16;
+  /** Records that one key may seal before it must be replaced (RFC 8446 §5.5). */
+  readonly recordsPerKey: number;
+  /** State for sealing under `key`, which is copied. */
+  sealer(key: Uint8Array): Sealer;
+  /** State for opening under `key`, which is copied. */
+  opener(key: Uint8Array): Opener;
+}
+
+/** Seals under one key. */
+export interface Sealer {
+  /**
+   * Writes ciphertext and tag of `plaintext` to `output`, whose length is `plaintext.length + tagLength`.
+   * `output` may start where `plaintext` starts; other overlaps are not allowed. Nothing is kept.
+   */
+  seal(nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array, output: Uint8Array): void;
+  /** Forgets the key; the sealer is dead afterwards. */
+  wipe(): void;
+}
+
+/** Opens under one key. */
+export interface Opener {
+  /**
+   * Checks the tag in constant time and writes the plaintext of `ciphertext` (which ends with the tag) to `output`, whose length is
+   * `ciphertext.length - tagLength`. `output` may start where `ciphertext` starts; other overlaps are not allowed.
+   *
+   * @returns false when the tag does not match; nothing of the plaintext is in `output` then.
+   */
+  open(nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array, output: Uint8Array): boolean;
+  /** Forgets the key; the opener is dead afterwards. */
+  wipe(): void;
+}
+
+/** A TLS 1.3 cipher suite. RFC 8446 §B.4. */
+export interface Tls13CipherSuite {
+  /** Code point, such as 0x1301. */
+  readonly id: number;
+  /** IANA name, such as `TLS_AES_128_GCM_SHA256`. */
+  readonly name: string;
+  readonly hash: Hash;
+  readonly aead: Aead;
+}
+
+/** A key exchange: (EC)DHE, or a KEM in its place. RFC 8446 §4.2.7, §4.2.8. */
+export interface KeyExchangeGroup {
+  /** Code point, such as 0x001d. */
+  readonly id: number;
+  /** IANA name, such as `x25519`. */
+  readonly name: string;
+  /** Makes the client's half. `random` is drawn from once, for exactly the private key (RFC 8448 traces depend on it). */
+  generate(random: Random): Awaitable<OwnKeyShare>;
+  /**
+   * Answers the client's `keyExchange` with the server's half and the shared secret, which the caller owns.
+   * @throws {TlsAlert} illegal_parameter for a share of the wrong length or form, a point off the curve, or an all-zero secret.
+   */
+  respond(
+    keyExchange: Uint8Array,
+    random: Random,
+  ): Awaitable<{ readonly keyExchange: Uint8Array; readonly sharedSecret: Uint8Array }>;
+}
+
+/** A client's half of a key exchange: the public bytes to send, and the private key behind them. */
+export interface OwnKeyShare {
+  readonly group: number;
+  /** `key_exchange` of the KeyShareEntry. */
+  readonly keyExchange: Uint8Array;
+  /**
+   * The shared secret with the server's `keyExchange`; the caller owns and wipes it.
+   * @throws {TlsAlert} illegal_parameter, as {@link KeyExchangeGroup.respond} does.
+   */
+  sharedSecret(keyExchange: Uint8Array): Awaitable<Uint8Array>;
+  /** Wipes the private key. */
+  wipe(): void;
+}
+
+/** What kind of key a certificate holds, as far as the choice of a signature scheme depends on it. */
+export type KeyType = "rsa" | "rsa-pss" | "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519";
+
+/** Verification under one signature scheme. RFC 8446 §4.2.3. */
+export interface SignatureVerifier {
+  /** Code point, such as 0x0403. */
+  readonly id: number;
+  /** IANA name, such as `ecdsa_secp256r1_sha256`. */
+  readonly name: string;
+  /** The key that the scheme is for; a certificate with another one cannot use it (RFC 8446 §4.2.3 binds ECDSA schemes to curves). */
+  readonly keyType: KeyType;
+  /** Whether a CertificateVerify of TLS 1.3 may use it; `rsa_pkcs1_*` are for signatures in certificates only. */
+  readonly inHandshake: boolean;
+  /**
+   * Checks `signature` of `message` under a DER SubjectPublicKeyInfo.
+   * @returns false for a signature that does not verify or is not well formed.
+   * @throws {TlsAlert} unsupported_certificate for a key that the scheme or its limits exclude; bad_certificate for one that is not well formed.
+   */
+  verify(subjectPublicKeyInfo: Uint8Array, message: Uint8Array, signature: Uint8Array): Awaitable<boolean>;
+}
+
+/** A private key that signs, wherever it lives. */
+export interface SigningKey {
+  readonly keyType: KeyType;
+  /** Schemes that the key can sign with, most preferred first. */
+  readonly schemes: readonly number[];
+  /** The DER SubjectPublicKeyInfo of the key, if known; a credential checks that it is the certificate's. */
+  readonly subjectPublicKeyInfo: Uint8Array | undefined;
+  /**
+   * Signs `message` under `scheme`, one of {@link schemes}. A promise parks the handshake.
+   * @param random where salts and blinding come from.
+   */
+  sign(scheme: number, message: Uint8Array, random: Random): Awaitable<Uint8Array>;
+}
+
+/** Everything that the engine asks of cryptography. Order is preference. */
+export interface CryptoProvider {
+  /** Shown in errors and reports, such as `"noble"`. */
+  readonly name: string;
+  readonly cipherSuites: readonly Tls13CipherSuite[];
+  readonly groups: readonly KeyExchangeGroup[];
+  readonly signatureVerifiers: readonly SignatureVerifier[];
+  readonly random: Random;
+}
