@@ -1,0 +1,155 @@
+import type { Awaitable, KeyExchangeGroup } from "../crypto/provider.ts";
+import { ConfigError } from "../errors.ts";
+import type { ClientHello } from "../messages/handshake13.ts";
+import type { Credential } from "./credential.ts";
+import { isIpAddress, normalizeServerName } from "./server-name.ts";
+import { choose, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
+import type { ServerTrust } from "./trust.ts";
+
+/** Who the server should be. It cannot be forgotten: leaving it out takes an option with a loud name. */
+export type ServerIdentity =
+  | {
+      /** A DNS name in ASCII, or an IP address. It is checked by {@link ServerTrust}; a DNS name is sent as SNI too. */
+      readonly serverName: string;
+    }
+  | {
+      readonly serverName: null;
+      /** Talks to whoever holds a trusted certificate for any name at all. */
+      readonly dangerouslySkipHostname: true;
+      /** A DNS name to send as SNI nevertheless. */
+      readonly sni?: string;
+    };
+
+/** How the server is verified. */
+export type ServerVerification =
+  | { readonly trust: ServerTrust }
+  | {
+      /** Talks to anybody, an attacker included. The peer is reported as `unverified`. */
+      readonly dangerouslyAcceptAnyCertificate: true;
+    };
+
+/** What a server says about the client certificates that it would take. RFC 8446 §4.3.2. */
+export interface ClientCertificateRequest {
+  /** Distinguished names in DER of the authorities that the server accepts; none when it does not say. */
+  readonly authorities: readonly Uint8Array[];
+  /** Signature schemes that the server accepts. */
+  readonly signatureSchemes: readonly number[];
+}
+
+export type ClientOptions = SettingsOptions &
+  ServerIdentity &
+  ServerVerification & {
+    /** Answers a server that asks for a certificate. Default: none, which the server may refuse. */
+    readonly clientCredential?:
+      Credential | ((request: ClientCertificateRequest) => Awaitable<Credential | null>);
+    /** Groups to send key shares for at once, a subset of `groups`. Default: the first two of `groups`. */
+    readonly keyShares?: readonly string[];
+    /** Sends a session id and ChangeCipherSpec records, so that middleboxes see what they know. Default: true. RFC 8446 §D.4. */
+    readonly middleboxCompatibility?: boolean;
+    /** The largest inner plaintext that we take, 64..16385 bytes with the type byte. Default: not sent. RFC 8449. */
+    readonly recordSizeLimit?: number;
+    /** Asks for a stapled OCSP response. Default: true. */
+    readonly requestOcspResponse?: boolean;
+    /** Asks for signed certificate timestamps. Default: true. */
+    readonly requestSignedCertificateTimestamps?: boolean;
+    /**
+     * Rewrites the ClientHello before it is sent, for tests, fuzzing and fingerprints: the order of extensions, unknown ones,
+     * GREASE. What the server answers is held against what was sent. The bytes of the result are what counts; the handshake
+     * fails when they promise what this engine does not do.
+     */
+    readonly shapeClientHello?: (hello: ClientHello) => ClientHello;
+  };
+
+/** A validated, immutable client configuration; one value serves any number of connections. */
+export class ClientConfig {
+  readonly role = "client";
+  readonly settings: Settings;
+  /** The name to verify, or null when that is skipped. */
+  readonly serverName: string | null;
+  /** The name to send, or null. */
+  readonly sni: string | null;
+  /** Null when any certificate is accepted. */
+  readonly trust: ServerTrust | null;
+  readonly clientCredential: ClientOptions["clientCredential"];
+  readonly keyShares: readonly KeyExchangeGroup[];
+  readonly middleboxCompatibility: boolean;
+  readonly recordSizeLimit: number | undefined;
+  readonly requestOcspResponse: boolean;
+  readonly requestSignedCertificateTimestamps: boolean;
+  readonly shapeClientHello: ClientOptions["shapeClientHello"];
+  readonly #options: ClientOptions;
+
+  /** @throws {ConfigError} naming the option, its value and what is allowed. */
+  constructor(options: ClientOptions) {
+    this.settings = settingsFrom(options);
+    this.serverName = checkIdentity(options);
+    this.sni = sniOf(options, this.serverName);
+    this.trust = checkVerification(options);
+    this.clientCredential = options.clientCredential;
+    const { groups } = this.settings;
+    this.keyShares =
+      options.keyShares === undefined ? groups.slice(0, 2) : choose("keyShares", options.keyShares, groups);
+    this.middleboxCompatibility = options.middleboxCompatibility ?? true;
+    this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
+    this.requestOcspResponse = options.requestOcspResponse ?? true;
+    this.requestSignedCertificateTimestamps = options.requestSignedCertificateTimestamps ?? true;
+    this.shapeClientHello = options.shapeClientHello;
+    this.#options = { ...options };
+    Object.freeze(this);
+  }
+
+  /** A copy with some options replaced. @throws {ConfigError} as the constructor does. */
+  with(changes: Partial<ClientOptions>): ClientConfig {
+    // The options were complete before; the constructor checks at run time what the spread of two unions cannot show.
+    return new ClientConfig({ ...this.#options, ...changes } as ClientOptions);
+  }
+}
+
+/** @throws {ConfigError} outside of RFC 8449's range. */
+export function checkRecordSizeLimit(limit: number | undefined): number | undefined {
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 64 || limit > 2 ** 14 + 1)) {
+    throw new ConfigError("recordSizeLimit", limit, `whole numbers in 64..${2 ** 14 + 1}`);
+  }
+  return limit;
+}
+
+function checkIdentity(options: ClientOptions): string | null {
+  if (typeof options.serverName === "string") {
+    if ("dangerouslySkipHostname" in options && options.dangerouslySkipHostname !== undefined) {
+      throw new ConfigError("dangerouslySkipHostname", true, "only with serverName: null");
+    }
+    return normalizeServerName(options.serverName);
+  }
+  // Callers without types reach this with both left out.
+  if (options.serverName !== null || options.dangerouslySkipHostname !== true) {
+    throw new ConfigError(
+      "serverName",
+      options.serverName,
+      "a DNS name or an IP address; or null together with dangerouslySkipHostname: true",
+    );
+  }
+  return null;
+}
+
+function sniOf(options: ClientOptions, serverName: string | null): string | null {
+  if (serverName !== null) return isIpAddress(serverName) ? null : serverName;
+  if (!("sni" in options) || options.sni === undefined) return null;
+  if (isIpAddress(options.sni)) throw new ConfigError("sni", options.sni, "a DNS name");
+  return normalizeServerName(options.sni);
+}
+
+function checkVerification(options: ClientOptions): ServerTrust | null {
+  if ("dangerouslyAcceptAnyCertificate" in options && options.dangerouslyAcceptAnyCertificate === true) {
+    if ("trust" in options)
+      throw new ConfigError("trust", "a policy", "not together with dangerouslyAcceptAnyCertificate");
+    return null;
+  }
+  if (!("trust" in options) || typeof options.trust?.verify !== "function") {
+    throw new ConfigError(
+      "trust",
+      "trust" in options ? options.trust : undefined,
+      "a policy with a verify() method",
+    );
+  }
+  return options.trust;
+}

@@ -1,0 +1,47 @@
+import { ConfigError } from "../errors.ts";
+
+/** What a peer may make us keep or do. Each one is enforced on declared lengths, before anything is buffered. */
+export interface Limits {
+  /** Bytes of one handshake message, without its header. */
+  readonly handshakeMessageBytes: number;
+  /** Certificates in one Certificate message. */
+  readonly certificates: number;
+  /** Bytes of one certificate. */
+  readonly certificateBytes: number;
+  /** Consecutive records without content. */
+  readonly emptyRecords: number;
+  /** ChangeCipherSpec records that are dropped during a TLS 1.3 handshake. */
+  readonly changeCipherSpecs: number;
+  /** Warning alerts (in TLS 1.3: `user_canceled`) in one connection. */
+  readonly warningAlerts: number;
+  /** KeyUpdates, tickets and other handshake messages without application data between them. */
+  readonly postHandshakeMessages: number;
+  /** Bytes received while the handshake waits for a hook. */
+  readonly parkedInputBytes: number;
+  /** Bytes written before the handshake has ended. */
+  readonly queuedWriteBytes: number;
+}
+
+export const defaultLimits: Limits = Object.freeze({
+  handshakeMessageBytes: 64 * 1024,
+  certificates: 16,
+  certificateBytes: 64 * 1024,
+  emptyRecords: 32,
+  changeCipherSpecs: 32,
+  warningAlerts: 4,
+  postHandshakeMessages: 32,
+  parkedInputBytes: 64 * 1024,
+  queuedWriteBytes: 1024 * 1024,
+});
+
+/** The defaults with `changes`. @throws {ConfigError} for a limit that is not a whole number from 1 to 2^24 - 1. */
+export function limitsWith(changes: Partial<Limits> = {}): Limits {
+  for (const [name, value] of Object.entries(changes)) {
+    if (!(name in defaultLimits))
+      throw new ConfigError(`limits.${name}`, value, Object.keys(defaultLimits).join(", "));
+    if (!Number.isInteger(value) || value < 1 || value >= 2 ** 24) {
+      throw new ConfigError(`limits.${name}`, value, `whole numbers in 1..${2 ** 24 - 1}`);
+    }
+  }
+  return Object.freeze({ ...defaultLimits, ...changes });
+}

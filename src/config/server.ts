@@ -1,0 +1,128 @@
+import type { AlertName } from "../alert.ts";
+import type { Awaitable } from "../crypto/provider.ts";
+import { ConfigError } from "../errors.ts";
+import type { RawExtension } from "../wire/codec.ts";
+import { checkRecordSizeLimit } from "./client.ts";
+import type { Credential } from "./credential.ts";
+import { type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
+import type { ClientTrust } from "./trust.ts";
+
+/** Whether clients are asked for a certificate. */
+export type ClientAuth =
+  | { readonly mode: "none" }
+  | ({
+      /** `request`: a client without a certificate may go on; `require`: it is refused with certificate_required. */
+      readonly mode: "request" | "require";
+      /** Distinguished names in DER of acceptable authorities, as a hint for the client. */
+      readonly authorities?: readonly Uint8Array[];
+    } & ClientVerification);
+
+/** How a client's certificate is verified. */
+export type ClientVerification =
+  | { readonly trust: ClientTrust }
+  | {
+      /** Any certificate will do; the peer is reported as `unverified`, with the chain it has proven to hold the key of. */
+      readonly dangerouslyAcceptAnyCertificate: true;
+    };
+
+/** What a client said first, for the choice of a setup. Bytes are the caller's to keep. */
+export interface ClientHelloInfo {
+  /** The SNI host name in lower case, or null. */
+  readonly serverName: string | null;
+  /** ALPN protocol names as Latin-1 text, in the client's order. */
+  readonly alpn: readonly string[];
+  readonly versions: readonly number[];
+  readonly cipherSuites: readonly number[];
+  readonly groups: readonly number[];
+  readonly signatureSchemes: readonly number[];
+  /** Types of all extensions in wire order. */
+  readonly extensionTypes: readonly number[];
+  /** Extensions that this engine does not know. */
+  readonly unknownExtensions: readonly RawExtension[];
+  /** The whole message, header included. */
+  readonly raw: Uint8Array;
+}
+
+/** What a server is for one client. */
+export interface ServerSetup {
+  /** Most preferred first; the first one that the client can verify is used. */
+  readonly credentials: readonly Credential[];
+  readonly alpn?: readonly string[];
+  readonly clientAuth?: ClientAuth;
+}
+
+/** Refuses the client with an alert, such as `unrecognized_name`. */
+export interface RejectClient {
+  readonly reject: AlertName;
+}
+
+export interface ServerOptions extends SettingsOptions {
+  /** Most preferred first; the first one that the client can verify is used. May be left out when `chooseSetup` gives some. */
+  readonly credentials?: readonly Credential[];
+  /** Default: `{ mode: "none" }`. */
+  readonly clientAuth?: ClientAuth;
+  /** Chooses credentials, ALPN and client authentication by what the client said. What it leaves out comes from this config. */
+  readonly chooseSetup?: (hello: ClientHelloInfo) => Awaitable<Partial<ServerSetup> | RejectClient>;
+  /** What happens when client and server have no ALPN protocol in common. Default: `"refuse"`, with no_application_protocol (RFC 7301 §3.2). */
+  readonly alpnMismatch?: "refuse" | "ignore";
+  /** Puts a cookie into HelloRetryRequest, which the client must bring back (RFC 8446 §4.2.2). Default: false. */
+  readonly helloRetryCookie?: boolean;
+  /** The largest inner plaintext that we take, 64..16385 bytes with the type byte. Default: not sent. RFC 8449. */
+  readonly recordSizeLimit?: number;
+}
+
+/** A validated, immutable server configuration; one value serves any number of connections. */
+export class ServerConfig {
+  readonly role = "server";
+  readonly settings: Settings;
+  readonly credentials: readonly Credential[];
+  readonly clientAuth: ClientAuth;
+  readonly chooseSetup: ServerOptions["chooseSetup"];
+  readonly alpnMismatch: "refuse" | "ignore";
+  readonly helloRetryCookie: boolean;
+  readonly recordSizeLimit: number | undefined;
+  readonly #options: ServerOptions;
+
+  /** @throws {ConfigError} naming the option, its value and what is allowed. */
+  constructor(options: ServerOptions) {
+    this.settings = settingsFrom(options);
+    this.credentials = [...(options.credentials ?? [])];
+    if (this.credentials.length === 0 && options.chooseSetup === undefined) {
+      throw new ConfigError(
+        "credentials",
+        this.credentials,
+        "at least one credential, or a chooseSetup that gives one",
+      );
+    }
+    this.clientAuth = checkClientAuth(options.clientAuth);
+    this.chooseSetup = options.chooseSetup;
+    this.alpnMismatch = options.alpnMismatch ?? "refuse";
+    this.helloRetryCookie = options.helloRetryCookie ?? false;
+    this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
+    this.#options = { ...options };
+    Object.freeze(this);
+  }
+
+  /** A copy with some options replaced. @throws {ConfigError} as the constructor does. */
+  with(changes: Partial<ServerOptions>): ServerConfig {
+    return new ServerConfig({ ...this.#options, ...changes });
+  }
+}
+
+/** @throws {ConfigError} for a mode without a policy, or with two. */
+export function checkClientAuth(clientAuth: ClientAuth = { mode: "none" }): ClientAuth {
+  const { mode } = clientAuth;
+  if (mode === "none") return clientAuth;
+  if (mode !== "request" && mode !== "require")
+    throw new ConfigError("clientAuth.mode", mode, "none, request, require");
+  const acceptsAny = "dangerouslyAcceptAnyCertificate" in clientAuth;
+  const hasPolicy = "trust" in clientAuth && typeof clientAuth.trust?.verify === "function";
+  if (acceptsAny === hasPolicy || (acceptsAny && clientAuth.dangerouslyAcceptAnyCertificate !== true)) {
+    throw new ConfigError(
+      "clientAuth",
+      mode,
+      "either a trust policy with a verify() method, or dangerouslyAcceptAnyCertificate: true",
+    );
+  }
+  return clientAuth;
+}

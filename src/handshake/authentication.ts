@@ -1,0 +1,171 @@
+import { TlsAlert } from "../alert.ts";
+import type { Limits } from "../config/limits.ts";
+import type { PresentedPeer, Rejected, Unverified, Verified } from "../config/trust.ts";
+import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
+import { CertificateStatusType } from "../messages/codepoints.ts";
+import type { Certificate, CertificateEntry } from "../messages/handshake13.ts";
+import { certificateVerifyContent } from "../schedule/certificate-verify.ts";
+import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import type { Authenticated, PeerIdentity } from "./established.ts";
+import { type Flow, settle } from "./flow.ts";
+import type { HandshakeIo } from "./io.ts";
+import { checkSolicited, type CredentialChoice, offeredVerifier } from "./negotiate.ts";
+
+/** Which status extensions a peer has asked for. */
+export interface RequestedStatus {
+  readonly ocspResponse: boolean;
+  readonly signedCertificateTimestamps: boolean;
+}
+
+/** Sends Certificate and CertificateVerify. RFC 8446 §4.4.2, §4.4.3. */
+export function* sendAuthentication(
+  io: HandshakeIo,
+  signer: "client" | "server",
+  { credential, scheme }: CredentialChoice,
+  context: Uint8Array,
+  requested: RequestedStatus,
+): Flow<void> {
+  io.send("certificate", {
+    certificateRequestContext: context,
+    certificateList: credential.certificateChain.map((certData, index) => ({
+      certData,
+      extensions: {
+        ...(index === 0 &&
+          requested.ocspResponse &&
+          credential.ocspResponse !== undefined && {
+            statusRequest: { statusType: CertificateStatusType.ocsp, response: credential.ocspResponse },
+          }),
+        ...(index === 0 &&
+          requested.signedCertificateTimestamps &&
+          credential.signedCertificateTimestamps !== undefined && {
+            signedCertificateTimestamp: credential.signedCertificateTimestamps,
+          }),
+      },
+    })),
+  });
+  const content = certificateVerifyContent(signer, io.transcript.digest());
+  const signature = yield* settle(credential.key.sign(scheme, content, io.random));
+  io.send("certificate_verify", { algorithm: scheme, signature });
+}
+
+/** What a peer's authentication is held against. */
+export interface AuthenticationRules {
+  /** The peer's role. */
+  readonly signer: "client" | "server";
+  readonly verifiers: readonly SignatureVerifier[];
+  readonly limits: Limits;
+  /** Types of the extensions that its certificates may carry, because they were asked for. */
+  readonly solicited: readonly number[];
+  readonly serverName: string | null;
+  /** Null accepts anybody, as unverified. */
+  readonly verify: ((peer: PresentedPeer) => Awaitable<Verified | Rejected | Unverified>) | null;
+}
+
+/**
+ * Receives CertificateVerify for a certificate list that is not empty, and asks the trust policy. The policy is asked
+ * only after the peer has proven that it holds the key.
+ *
+ * @throws {TlsAlert} decrypt_error for a signature that does not verify, and what the policy says.
+ */
+export function* receiveProof(
+  io: HandshakeIo,
+  certificate: Certificate,
+  rules: AuthenticationRules,
+): Flow<Authenticated> {
+  const [first] = certificate.certificateList;
+  if (first === undefined) throw new TypeError("an empty certificate list proves nothing");
+  const chain = checkCertificateList(certificate.certificateList, rules);
+  const leaf = readLeaf(first.certData);
+  const content = certificateVerifyContent(rules.signer, io.transcript.digest());
+  const { body } = yield* io.receive("certificate_verify");
+  const verifier = offeredVerifier(rules.verifiers, body.algorithm);
+  checkKeyFor(verifier, leaf, rules.signer);
+  const isGenuine = yield* settle(verifier.verify(leaf.subjectPublicKeyInfo, content, body.signature));
+  if (!isGenuine) {
+    throw new TlsAlert(
+      "decrypt_error",
+      `the ${rules.signer}'s CertificateVerify (${verifier.name}) does not verify`,
+    );
+  }
+  const peer = yield* askPolicy(io, chain, leaf, first, rules);
+  return { peer, verifier };
+}
+
+function* askPolicy(
+  io: HandshakeIo,
+  chain: readonly Uint8Array[],
+  leaf: LeafCertificate,
+  first: CertificateEntry,
+  { signer, serverName, verify }: AuthenticationRules,
+): Flow<PeerIdentity> {
+  if (verify === null) return { kind: "unverified", chain, reason: "any certificate is accepted" };
+  const { statusRequest, signedCertificateTimestamp } = first.extensions;
+  const verdict = yield* settle(
+    verify({
+      role: signer,
+      chain,
+      leaf,
+      serverName,
+      ocspResponse: statusRequest?.statusType === CertificateStatusType.ocsp ? statusRequest.response : null,
+      signedCertificateTimestamps: signedCertificateTimestamp ?? [],
+      nowMs: io.now(),
+    }),
+  );
+  switch (verdict.trust) {
+    case "verified":
+      return { kind: "verified", chain };
+    case "unverified":
+      // Types keep this from a client's policy; a program without types must not slip through.
+      if (signer === "server")
+        throw new TypeError("a client's trust policy must not leave a server unverified");
+      return { kind: "unverified", chain, reason: verdict.reason };
+    case "rejected":
+      throw new TlsAlert(
+        verdict.alert ?? "certificate_unknown",
+        `the ${signer}'s certificate was rejected: ${verdict.reason}`,
+      );
+    default:
+      throw new TypeError(
+        `a trust policy answered ${String((verdict satisfies never as { trust: unknown }).trust)}`,
+      );
+  }
+}
+
+/** Bounds, and extensions that were not asked for. Gives copies that may be kept. */
+function checkCertificateList(
+  list: readonly CertificateEntry[],
+  rules: AuthenticationRules,
+): readonly Uint8Array[] {
+  const { limits, signer, solicited } = rules;
+  if (list.length > limits.certificates) {
+    throw new TlsAlert(
+      "bad_certificate",
+      `the ${signer} sent ${list.length} certificates, allowed ${limits.certificates}`,
+    );
+  }
+  return list.map(({ certData, extensions }) => {
+    if (certData.length > limits.certificateBytes) {
+      throw new TlsAlert(
+        "bad_certificate",
+        `the ${signer} sent a certificate of ${certData.length} bytes, allowed ${limits.certificateBytes}`,
+      );
+    }
+    checkSolicited("Certificate", extensions.order ?? [], extensions.unknown, solicited);
+    return certData.slice();
+  });
+}
+
+function checkKeyFor(verifier: SignatureVerifier, leaf: LeafCertificate, signer: string): void {
+  if (verifier.keyType !== leaf.keyType) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `the ${signer} signed with ${verifier.name}, and its key is ${leaf.keyType}`,
+    );
+  }
+  if (!leaf.permitsDigitalSignature) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `the keyUsage of the ${signer}'s certificate does not permit digital signatures`,
+    );
+  }
+}

@@ -1,0 +1,56 @@
+import { TlsAlert } from "../alert.ts";
+import {
+  checkClientAuth,
+  type ClientHelloInfo,
+  type ServerConfig,
+  type ServerSetup,
+} from "../config/server.ts";
+import type { OfferedClientHello } from "./client-hello-rules.ts";
+import { type Flow, settle } from "./flow.ts";
+
+/** A setup of which nothing is left open. */
+export type CompleteSetup = Required<ServerSetup>;
+
+/** Asks the server's hook what to be for this client; what the hook leaves out comes from the config. */
+export function* chooseSetup(
+  config: ServerConfig,
+  hello: OfferedClientHello,
+  raw: Uint8Array,
+): Flow<CompleteSetup> {
+  const { credentials, clientAuth, settings } = config;
+  const defaults: CompleteSetup = { credentials, clientAuth, alpn: settings.alpn };
+  if (config.chooseSetup === undefined) return defaults;
+  const answer = yield* settle(config.chooseSetup(clientHelloInfo(hello, raw)));
+  if ("reject" in answer) {
+    throw new TlsAlert(
+      answer.reject,
+      `the server's chooseSetup refuses the client (SNI ${hello.serverName ?? "none"})`,
+    );
+  }
+  const setup = { ...defaults, ...answer };
+  checkClientAuth(setup.clientAuth);
+  if (setup.credentials.length === 0)
+    throw new TypeError("chooseSetup gave no credentials, and the config has none");
+  return setup;
+}
+
+function clientHelloInfo({ body, serverName, alpn }: OfferedClientHello, raw: Uint8Array): ClientHelloInfo {
+  const {
+    supportedVersions,
+    supportedGroups,
+    signatureAlgorithms,
+    unknown = [],
+    order = [],
+  } = body.extensions;
+  return {
+    serverName,
+    alpn,
+    versions: supportedVersions,
+    cipherSuites: body.cipherSuites,
+    groups: supportedGroups,
+    signatureSchemes: signatureAlgorithms,
+    extensionTypes: order,
+    unknownExtensions: unknown.map(({ type, body: bytes }) => ({ type, body: bytes.slice() })),
+    raw: raw.slice(),
+  };
+}

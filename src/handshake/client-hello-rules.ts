@@ -1,0 +1,124 @@
+import { TlsAlert } from "../alert.ts";
+import { equalBytes, hex16, latin1 } from "../bytes.ts";
+import { ExtensionType, ProtocolVersion } from "../messages/codepoints.ts";
+import type { KeyShareEntry } from "../messages/extensions.ts";
+import type { ClientHello } from "../messages/handshake13.ts";
+import { hostName, isSameForRetry } from "./negotiate.ts";
+
+/** A ClientHello with everything that TLS 1.3 needs; what may be missing in general is known to be there. */
+export interface OfferedClientHello {
+  readonly body: ClientHello & {
+    readonly extensions: {
+      readonly supportedVersions: readonly number[];
+      readonly supportedGroups: readonly number[];
+      readonly signatureAlgorithms: readonly number[];
+      readonly keyShare: readonly KeyShareEntry[];
+    };
+  };
+  /** The SNI host name in lower case, or null. */
+  readonly serverName: string | null;
+  /** ALPN names as Latin-1 text. */
+  readonly alpn: readonly string[];
+}
+
+/**
+ * What a server must check of any ClientHello of TLS 1.3, before it chooses anything. RFC 8446 §4.1.2, §4.2, §9.2.
+ * @throws {TlsAlert} protocol_version, illegal_parameter, missing_extension or decode_error.
+ */
+export function checkClientHello(hello: ClientHello): OfferedClientHello {
+  const { extensions } = hello;
+  const { supportedVersions, supportedGroups, signatureAlgorithms, keyShare } = extensions;
+  if (supportedVersions?.includes(ProtocolVersion["TLSv1.3"]) !== true) {
+    const offered = (supportedVersions ?? [hello.legacyVersion]).map(hex16).join(", ");
+    throw new TlsAlert("protocol_version", `the client offers version ${offered}, and TLS 1.3 is required`);
+  }
+  if (!equalBytes(hello.legacyCompressionMethods, Uint8Array.of(0))) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `the client offers compression methods ${hello.legacyCompressionMethods.join(", ")}`,
+    );
+  }
+  checkPreSharedKeyIsLast(extensions.order ?? []);
+  if (supportedGroups === undefined) throw missing("supported_groups");
+  if (keyShare === undefined) throw missing("key_share");
+  if (signatureAlgorithms === undefined) throw missing("signature_algorithms");
+  checkKeyShares(keyShare, supportedGroups);
+  return {
+    body: {
+      ...hello,
+      extensions: { ...extensions, supportedVersions, supportedGroups, signatureAlgorithms, keyShare },
+    },
+    serverName: hostName(extensions.serverName),
+    alpn: (extensions.applicationLayerProtocolNegotiation ?? []).map(latin1),
+  };
+}
+
+/**
+ * What a second ClientHello must be: the first one, with exactly the key share and the cookie that it was asked for.
+ * RFC 8446 §4.1.2, §4.2.2, §4.2.8.
+ * @throws {TlsAlert} illegal_parameter or missing_extension.
+ */
+export function checkSecondClientHello(
+  first: ClientHello,
+  second: ClientHello,
+  group: number,
+  cookie: Uint8Array | undefined,
+): { readonly hello: OfferedClientHello; readonly share: Uint8Array } {
+  const hello = checkClientHello(second);
+  const { extensions } = hello.body;
+  if (cookie !== undefined) {
+    if (extensions.cookie === undefined) throw missing("cookie");
+    if (!equalBytes(extensions.cookie, cookie)) {
+      throw new TlsAlert("illegal_parameter", "the second ClientHello brings back another cookie");
+    }
+  } else if (extensions.cookie !== undefined) {
+    throw new TlsAlert("illegal_parameter", "the second ClientHello brings a cookie that it was not given");
+  }
+  if (extensions.earlyData !== undefined) {
+    throw new TlsAlert("illegal_parameter", "the second ClientHello offers early data");
+  }
+  const [share, ...others] = extensions.keyShare;
+  if (share?.group !== group || others.length > 0) {
+    const groups = extensions.keyShare.map((entry) => hex16(entry.group)).join(", ");
+    throw new TlsAlert(
+      "illegal_parameter",
+      `the second ClientHello has shares for ${groups || "no group"}, asked was ${hex16(group)}`,
+    );
+  }
+  if (!isSameForRetry(first, second)) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      "the second ClientHello differs from the first in more than it may",
+    );
+  }
+  return { hello, share: share.keyExchange };
+}
+
+/** RFC 8446 §4.2.11 */
+function checkPreSharedKeyIsLast(order: readonly number[]): void {
+  const at = order.indexOf(ExtensionType.pre_shared_key);
+  if (at < 0) return;
+  if (at !== order.length - 1)
+    throw new TlsAlert("illegal_parameter", "pre_shared_key is not the last extension");
+  if (!order.includes(ExtensionType.psk_key_exchange_modes)) throw missing("psk_key_exchange_modes");
+}
+
+/** RFC 8446 §4.2.8 */
+function checkKeyShares(shares: readonly KeyShareEntry[], supported: readonly number[]): void {
+  const groups = shares.map(({ group }) => group);
+  if (new Set(groups).size !== groups.length) {
+    throw new TlsAlert("illegal_parameter", `two key shares for one group: ${groups.map(hex16).join(", ")}`);
+  }
+  const unsupported = groups.find((group) => !supported.includes(group));
+  if (unsupported !== undefined) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `a key share for ${hex16(unsupported)}, which supported_groups does not list`,
+    );
+  }
+}
+
+/** RFC 8446 §9.2 */
+function missing(extension: string): TlsAlert {
+  return new TlsAlert("missing_extension", `ClientHello holds no ${extension}`);
+}

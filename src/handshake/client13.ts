@@ -1,0 +1,369 @@
+import { TlsAlert } from "../alert.ts";
+import { equalBytes, hex16, latin1, wipe } from "../bytes.ts";
+import type { ClientConfig } from "../config/client.ts";
+import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
+import { CertificateStatusType, ExtensionType, ProtocolVersion } from "../messages/codepoints.ts";
+import type {
+  CertificateRequest,
+  EncryptedExtensions,
+  HelloRetryRequest,
+  ServerHello,
+} from "../messages/handshake13.ts";
+import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
+import {
+  type AuthenticationRules,
+  receiveProof,
+  type RequestedStatus,
+  sendAuthentication,
+} from "./authentication.ts";
+import {
+  type ClientOffer,
+  type RetryRequest,
+  sendClientHello,
+  sendSecondClientHello,
+  wipeShares,
+} from "./client-hello.ts";
+import type { Authenticated, Established } from "./established.ts";
+import { type Flow, settle } from "./flow.ts";
+import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
+import { checkSolicited, chooseCredential, type CredentialChoice, noCredential } from "./negotiate.ts";
+import { checkRecordSizeLimit } from "./record-size-limit.ts";
+
+/**
+ * The client's side of RFC 8446 §2, figure 1 (and figure 2, when the server asks for a second ClientHello).
+ *
+ * ```
+ * ClientHello            -------->
+ *                                         HelloRetryRequest*
+ * ClientHello*           -------->
+ *                                                ServerHello
+ *                                      {EncryptedExtensions}
+ *                                      {CertificateRequest*}
+ *                                              {Certificate}
+ *                                        {CertificateVerify}
+ *                        <--------                {Finished}
+ * {Certificate*}
+ * {CertificateVerify*}
+ * {Finished}             -------->
+ * ```
+ */
+export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Established> {
+  const { offer, serverHello, suite, helloRetried } = yield* exchangeHellos(config, io);
+  const { handshake, group } = yield* exchangeKeys(config, io, offer, serverHello, suite);
+  const clientRandom = offer.hello.random;
+  io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
+  io.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.serverTraffic.bytes);
+  io.protectReads(suite, handshake.serverTraffic, "handshake");
+  // ChangeCipherSpec goes before the first protected record (RFC 8446 §D.4), which may be an alert.
+  if (offer.hello.legacySessionId.length > 0 && !helloRetried) io.sendChangeCipherSpec();
+  io.protectWrites(suite, handshake.clientTraffic);
+
+  const encryptedExtensions = yield* io.receive("encrypted_extensions");
+  const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer);
+  const { recordSizeLimit } = encryptedExtensions.body.extensions;
+  if (recordSizeLimit !== undefined) io.limitWrites(checkRecordSizeLimit(recordSizeLimit));
+  if (recordSizeLimit !== undefined && config.recordSizeLimit !== undefined)
+    io.limitReads(config.recordSizeLimit);
+
+  const { certificateRequest, server } = yield* receiveServerAuthentication(config, io, offer);
+
+  const serverVerifyData = handshake.serverTraffic.finished(io.transcript.digest());
+  const serverFinished = yield* io.receive("finished");
+  if (!equalBytes(serverFinished.body.verifyData, serverVerifyData)) {
+    throw new TlsAlert("decrypt_error", "the server's Finished does not match the transcript");
+  }
+  const main = handshake.main(io.transcript.digest());
+  io.protectReads(suite, main.serverTraffic, "application");
+
+  if (certificateRequest !== undefined) yield* answerCertificateRequest(config, io, certificateRequest);
+  io.send("finished", { verifyData: handshake.clientTraffic.finished(io.transcript.digest()) });
+  io.protectWrites(suite, main.clientTraffic);
+  const resumption = main.resumption(io.transcript.digest());
+
+  io.logSecret("CLIENT_TRAFFIC_SECRET_0", clientRandom, main.clientTraffic.bytes);
+  io.logSecret("SERVER_TRAFFIC_SECRET_0", clientRandom, main.serverTraffic.bytes);
+  io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
+  handshake.clientTraffic.wipe();
+  handshake.serverTraffic.wipe();
+  return {
+    info: {
+      role: "client",
+      version: "TLSv1.3",
+      cipherSuite: suite.name,
+      group,
+      alpn,
+      serverName: config.sni,
+      peerSignatureScheme: server.verifier?.name ?? null,
+      resumed: false,
+      helloRetried,
+      peer: server.peer,
+    },
+    suite,
+    readSecret: main.serverTraffic,
+    writeSecret: main.clientTraffic,
+    exporter: main.exporter,
+    resumption,
+  };
+}
+
+interface Hellos {
+  readonly offer: ClientOffer;
+  readonly serverHello: ServerHello;
+  readonly suite: Tls13CipherSuite;
+  readonly helloRetried: boolean;
+}
+
+/** ClientHello, at most one HelloRetryRequest, and ServerHello. RFC 8446 §4.1. */
+function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
+  const first = yield* sendClientHello(config, io);
+  io.allowChangeCipherSpec();
+  const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request");
+  const suite = checkServerHello(config, first, answer.body);
+  io.transcript.start(suite.hash);
+  if (answer.name === "server_hello") {
+    io.transcript.add(answer.raw);
+    return { offer: first, serverHello: answer.body, suite, helloRetried: false };
+  }
+
+  io.transcript.replaceByMessageHash();
+  io.transcript.add(answer.raw);
+  io.expectFlightEnd();
+  const request = yield* checkHelloRetryRequest(config, io, first, answer.body);
+  if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
+  const offer = sendSecondClientHello(config, io, first, request);
+  const second = yield* io.receive("server_hello");
+  const secondSuite = checkServerHello(config, offer, second.body);
+  if (secondSuite !== suite) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose ${suite.name} in HelloRetryRequest and ${secondSuite.name} in ServerHello`,
+    );
+  }
+  return { offer, serverHello: second.body, suite, helloRetried: true };
+}
+
+/** What ServerHello and HelloRetryRequest have in common. RFC 8446 §4.1.3. */
+function checkServerHello(
+  config: ClientConfig,
+  { hello }: ClientOffer,
+  answer: ServerHello | HelloRetryRequest,
+): Tls13CipherSuite {
+  checkVersion(answer);
+  if (!equalBytes(answer.legacySessionIdEcho, hello.legacySessionId)) {
+    throw new TlsAlert("illegal_parameter", "server echoes another legacy_session_id than it was sent");
+  }
+  if (answer.legacyCompressionMethod !== 0) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose compression method ${answer.legacyCompressionMethod}`,
+    );
+  }
+  const suite = config.settings.cipherSuites.find(({ id }) => id === answer.cipherSuite);
+  if (suite === undefined || !hello.cipherSuites.includes(suite.id)) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose cipher suite ${hex16(answer.cipherSuite)}, which was not offered`,
+    );
+  }
+  return suite;
+}
+
+/** "DOWNGRD" and the version that a server capable of TLS 1.3 was brought down to. RFC 8446 §4.1.3. */
+const DOWNGRADE = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44);
+
+function checkVersion({ legacyVersion, random, extensions }: ServerHello | HelloRetryRequest): void {
+  const { supportedVersions } = extensions;
+  if (supportedVersions === undefined) {
+    if (equalBytes(random.subarray(24, 31), DOWNGRADE)) {
+      throw new TlsAlert(
+        "illegal_parameter",
+        "server was brought down from TLS 1.3: its random holds the downgrade mark",
+      );
+    }
+    throw new TlsAlert(
+      "protocol_version",
+      `server chose version ${hex16(legacyVersion)}, and TLS 1.3 was offered`,
+    );
+  }
+  if (supportedVersions !== ProtocolVersion["TLSv1.3"] || legacyVersion !== ProtocolVersion["TLSv1.2"]) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose version ${hex16(supportedVersions)} with legacy_version ${hex16(legacyVersion)}`,
+    );
+  }
+}
+
+/** What the server asks for must be possible, and must change something. RFC 8446 §4.1.4, §4.2.8. */
+function* checkHelloRetryRequest(
+  config: ClientConfig,
+  io: HandshakeIo,
+  { hello, shares }: ClientOffer,
+  { extensions }: HelloRetryRequest,
+): Flow<RetryRequest> {
+  const { cookie, keyShare: groupId } = extensions;
+  const solicited = [...(hello.extensions.order ?? []), ExtensionType.cookie];
+  checkSolicited("HelloRetryRequest", extensions.order ?? [], extensions.unknown, solicited);
+  if (groupId === undefined) {
+    if (cookie === undefined) throw new TlsAlert("illegal_parameter", "HelloRetryRequest asks for nothing");
+    return { share: undefined, cookie };
+  }
+  const group = config.settings.groups.find(({ id }) => id === groupId);
+  if (group === undefined || hello.extensions.supportedGroups?.includes(groupId) !== true) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `HelloRetryRequest asks for group ${hex16(groupId)}, which was not offered`,
+    );
+  }
+  if (shares.some((share) => share.group === groupId)) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `HelloRetryRequest asks for ${group.name}, whose share it was sent`,
+    );
+  }
+  return { share: yield* settle(group.generate(io.random)), cookie };
+}
+
+interface Keys {
+  readonly handshake: HandshakeSecret;
+  /** Name of the group. */
+  readonly group: string;
+}
+
+/** The key exchange that ServerHello ends. RFC 8446 §4.2.8. */
+function* exchangeKeys(
+  config: ClientConfig,
+  io: HandshakeIo,
+  offer: ClientOffer,
+  { extensions }: ServerHello,
+  suite: Tls13CipherSuite,
+): Flow<Keys> {
+  checkSolicited(
+    "ServerHello",
+    extensions.order ?? [],
+    extensions.unknown,
+    offer.hello.extensions.order ?? [],
+  );
+  const { keyShare } = extensions;
+  if (keyShare === undefined) throw new TlsAlert("missing_extension", "ServerHello holds no key_share");
+  const own = ownShare(offer.shares, keyShare.group);
+  const group = config.settings.groups.find(({ id }) => id === keyShare.group);
+  if (own === undefined || group === undefined) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose group ${hex16(keyShare.group)}, for which it has no share`,
+    );
+  }
+  const sharedSecret = yield* settle(own.sharedSecret(keyShare.keyExchange));
+  const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
+  wipe(sharedSecret);
+  wipeShares(offer.shares);
+  return { handshake, group: group.name };
+}
+
+function ownShare(shares: readonly OwnKeyShare[], group: number): OwnKeyShare | undefined {
+  return shares.find((share) => share.group === group);
+}
+
+/** Gives the ALPN protocol that the server chose. RFC 8446 §4.3.1, RFC 7301 §3.1. */
+function checkEncryptedExtensions(
+  { extensions }: EncryptedExtensions,
+  { hello }: ClientOffer,
+): string | null {
+  checkSolicited(
+    "EncryptedExtensions",
+    extensions.order ?? [],
+    extensions.unknown,
+    hello.extensions.order ?? [],
+  );
+  const chosen = extensions.applicationLayerProtocolNegotiation;
+  if (chosen === undefined) return null;
+  const [protocol] = chosen;
+  if (protocol === undefined || chosen.length !== 1) {
+    throw new TlsAlert("decode_error", `server chose ${chosen.length} ALPN protocols`);
+  }
+  const offered = hello.extensions.applicationLayerProtocolNegotiation ?? [];
+  if (!offered.some((name) => equalBytes(name, protocol))) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose the ALPN protocol ${JSON.stringify(latin1(protocol))}, which was not offered`,
+    );
+  }
+  return latin1(protocol);
+}
+
+interface ServerAuthentication {
+  readonly certificateRequest: CertificateRequest | undefined;
+  readonly server: Authenticated;
+}
+
+/** CertificateRequest, if the server asks for one, then its Certificate and CertificateVerify. RFC 8446 §4.3.2, §4.4. */
+function* receiveServerAuthentication(
+  config: ClientConfig,
+  io: HandshakeIo,
+  { hello }: ClientOffer,
+): Flow<ServerAuthentication> {
+  let message = yield* io.receive("certificate_request", "certificate");
+  let certificateRequest: CertificateRequest | undefined;
+  if (message.name === "certificate_request") {
+    certificateRequest = checkCertificateRequest(message.body);
+    message = yield* io.receive("certificate");
+  }
+  if (message.body.certificateRequestContext.length > 0) {
+    throw new TlsAlert("illegal_parameter", "the server's Certificate has a request context");
+  }
+  if (message.body.certificateList.length === 0) {
+    throw new TlsAlert("decode_error", "the server's Certificate holds no certificate");
+  }
+  const { trust, serverName, settings } = config;
+  const rules: AuthenticationRules = {
+    signer: "server",
+    verifiers: settings.signatureVerifiers,
+    limits: settings.limits,
+    solicited: hello.extensions.order ?? [],
+    serverName,
+    verify: trust === null ? null : (peer) => trust.verify(peer),
+  };
+  const server = yield* receiveProof(io, message.body, rules);
+  return { certificateRequest, server };
+}
+
+function checkCertificateRequest(request: CertificateRequest): CertificateRequest {
+  if (request.certificateRequestContext.length > 0) {
+    throw new TlsAlert("decode_error", "CertificateRequest in the handshake has a context");
+  }
+  if (request.extensions.signatureAlgorithms === undefined) {
+    throw new TlsAlert("missing_extension", "CertificateRequest holds no signature_algorithms");
+  }
+  return request;
+}
+
+/** Certificate and CertificateVerify, or an empty Certificate when there is none to give. RFC 8446 §4.4.2. */
+function* answerCertificateRequest(
+  config: ClientConfig,
+  io: HandshakeIo,
+  request: CertificateRequest,
+): Flow<void> {
+  const { certificateAuthorities, signatureAlgorithms = [], ...asked } = request.extensions;
+  const credentialOption = config.clientCredential;
+  const credential =
+    typeof credentialOption === "function"
+      ? yield* settle(
+          credentialOption({
+            authorities: (certificateAuthorities ?? []).map((name) => name.slice()),
+            signatureSchemes: [...signatureAlgorithms],
+          }),
+        )
+      : (credentialOption ?? null);
+  const { certificateRequestContext } = request;
+  if (credential === null) {
+    io.send("certificate", { certificateRequestContext, certificateList: [] });
+    return;
+  }
+  const choice: CredentialChoice | undefined = chooseCredential([credential], signatureAlgorithms);
+  if (choice === undefined) throw noCredential([credential], signatureAlgorithms);
+  const requested: RequestedStatus = {
+    ocspResponse: asked.statusRequest?.statusType === CertificateStatusType.ocsp,
+    signedCertificateTimestamps: asked.signedCertificateTimestamp === true,
+  };
+  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested);
+}

@@ -1,0 +1,158 @@
+import { TlsAlert } from "../alert.ts";
+import type { Random, Tls13CipherSuite } from "../crypto/provider.ts";
+import {
+  decodeHandshake,
+  describeHandshake,
+  encodeHandshake,
+  type HandshakeBody,
+  handshakeName,
+  type HandshakeName,
+} from "../messages/handshake.ts";
+import type { TrafficSecret } from "../schedule/traffic.ts";
+import { Transcript } from "../schedule/transcript.ts";
+import type { Flow } from "./flow.ts";
+
+/** A message that a flow has received: its name, its fields, and the exact bytes that went into the transcript. */
+export type Received<K extends HandshakeName> = {
+  readonly [N in K]: { readonly name: N; readonly body: HandshakeBody<N>; readonly raw: Uint8Array };
+}[K];
+
+/** Labels of the NSS key log format. */
+export type KeyLogLabel =
+  | "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+  | "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+  | "CLIENT_TRAFFIC_SECRET_0"
+  | "SERVER_TRAFFIC_SECRET_0"
+  | "EXPORTER_SECRET";
+
+/** What the engine lends to a handshake. */
+export interface RecordPort {
+  readonly random: Random;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Queues a whole message under the current write keys. */
+  sendHandshake(raw: Uint8Array): void;
+  /** Queues an unprotected ChangeCipherSpec for middleboxes. RFC 8446 §D.4. */
+  sendChangeCipherSpec(): void;
+  /** Whether no bytes of a further handshake message have arrived. */
+  readonly isAligned: boolean;
+  protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void;
+  protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void;
+  /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
+  allowChangeCipherSpec(): void;
+  /** The largest inner plaintext, type byte included, that we take, because we have said so. RFC 8449 §4. */
+  limitReads(recordSizeLimit: number): void;
+  /** The largest inner plaintext, type byte included, that the peer takes. RFC 8449 §4. */
+  limitWrites(recordSizeLimit: number): void;
+  logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+}
+
+/** Which keys protect what we read: those of the handshake, or those that follow the peer's Finished. */
+export type ReadStage = "handshake" | "application";
+
+/**
+ * Everything that a handshake may do to the world, besides waiting for the host. What is sent and received enters the
+ * transcript by itself, so that no flow can forget it.
+ */
+export class HandshakeIo {
+  readonly transcript = new Transcript();
+  readonly #port: RecordPort;
+
+  constructor(port: RecordPort) {
+    this.#port = port;
+  }
+
+  get random(): Random {
+    return this.#port.random;
+  }
+
+  get now(): () => number {
+    return this.#port.now;
+  }
+
+  /** Waits for the next message, which must be one of `names`. @throws {TlsAlert} unexpected_message for another one. */
+  *receive<K extends HandshakeName>(...names: readonly K[]): Flow<Received<K>> {
+    // The runner resumes a wait on a message with a whole one.
+    const raw = (yield { on: "message", expected: names }) as Uint8Array;
+    const message = decodeExpected(names, raw);
+    this.transcript.add(raw);
+    return message;
+  }
+
+  /** Sends a message under the current write keys. Returns its bytes. */
+  send<K extends HandshakeName>(name: K, body: HandshakeBody<K>): Uint8Array {
+    const raw = encodeHandshake(name, body);
+    this.sendRaw(raw);
+    return raw;
+  }
+
+  /** Sends a message that is encoded already. */
+  sendRaw(raw: Uint8Array): void {
+    this.transcript.add(raw);
+    this.#port.sendHandshake(raw);
+  }
+
+  sendChangeCipherSpec(): void {
+    this.#port.sendChangeCipherSpec();
+  }
+
+  allowChangeCipherSpec(): void {
+    this.#port.allowChangeCipherSpec();
+  }
+
+  limitReads(recordSizeLimit: number): void {
+    this.#port.limitReads(recordSizeLimit);
+  }
+
+  limitWrites(recordSizeLimit: number): void {
+    this.#port.limitWrites(recordSizeLimit);
+  }
+
+  /** The peer's flight is over: bytes of a further message are `unexpected_message`. */
+  expectFlightEnd(): void {
+    if (!this.#port.isAligned) {
+      throw new TlsAlert(
+        "unexpected_message",
+        "the peer sent more handshake bytes where its flight should have ended",
+      );
+    }
+  }
+
+  /** Reads under `secret` from the next record on. Handshake messages must not span a change of keys (RFC 8446 §5.1). */
+  protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void {
+    if (!this.#port.isAligned) {
+      throw new TlsAlert(
+        "unexpected_message",
+        "the peer sent handshake bytes in the record before its change of keys",
+      );
+    }
+    this.#port.protectReads(suite, secret, stage);
+  }
+
+  protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void {
+    this.#port.protectWrites(suite, secret);
+  }
+
+  logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void {
+    this.#port.logSecret(label, clientRandom, secret);
+  }
+}
+
+/** Waits for a message that does not enter the transcript by itself: an answer that decides on the hash, or one after the handshake. */
+export function* receiveUnrecorded<K extends HandshakeName>(...names: readonly K[]): Flow<Received<K>> {
+  const raw = (yield { on: "message", expected: names }) as Uint8Array;
+  return decodeExpected(names, raw);
+}
+
+function decodeExpected<K extends HandshakeName>(names: readonly K[], raw: Uint8Array): Received<K> {
+  const got = handshakeName(raw);
+  const name = names.find((expected) => expected === got);
+  if (name === undefined) {
+    throw new TlsAlert(
+      "unexpected_message",
+      `got ${describeHandshake(raw)} where ${names.join(" or ")} is due`,
+    );
+  }
+  // Name and body belong together by construction; the compiler cannot distribute the pair over K.
+  return { name, body: decodeHandshake(name, raw), raw } as Received<K>;
+}

@@ -1,0 +1,137 @@
+import { TlsAlert } from "../alert.ts";
+import type { Tls13CipherSuite } from "../crypto/provider.ts";
+import { KeyUpdateRequest } from "../messages/codepoints.ts";
+import { encodeHandshake } from "../messages/handshake.ts";
+import type { NewSessionTicket } from "../messages/handshake13.ts";
+import type { TrafficSecret } from "../schedule/traffic.ts";
+import type { Established } from "./established.ts";
+import type { Flow } from "./flow.ts";
+import { receiveUnrecorded, type RecordPort } from "./io.ts";
+
+/** A ticket for resumption. RFC 8446 §4.6.1. Whoever has it and the key behind it can be this client. */
+export interface Session {
+  /** What is shown to the server. */
+  readonly ticket: Uint8Array;
+  /** The PSK that belongs to the ticket: a secret. */
+  readonly preSharedKey: Uint8Array;
+  /** IANA name; the PSK works with suites of the same hash. */
+  readonly cipherSuite: string;
+  readonly lifetimeSeconds: number;
+  /** Milliseconds, added modulo 2^32 to the age that is shown. */
+  readonly ageAdd: number;
+  /** Milliseconds since 1970. */
+  readonly receivedAtMs: number;
+  /** Bytes of early data that the server takes, or null when it takes none. */
+  readonly maxEarlyDataBytes: number | null;
+  readonly serverName: string | null;
+  readonly alpn: string | null;
+}
+
+/** What happens after the handshake. */
+export interface PostHandshakeEvents {
+  session(session: Session): void;
+  keyUpdate(direction: "read" | "write"): void;
+}
+
+/** The longest that a ticket may live: seven days. RFC 8446 §4.6.1. */
+const MAX_TICKET_LIFETIME_SECONDS = 604_800;
+
+/** The traffic secrets of an open connection, and how they are renewed. RFC 8446 §4.6.3, §7.2. */
+export class TrafficKeys {
+  readonly #suite: Tls13CipherSuite;
+  readonly #port: RecordPort;
+  readonly #events: PostHandshakeEvents;
+  #read: TrafficSecret;
+  #write: TrafficSecret;
+  #owesUpdate = false;
+
+  constructor(
+    { suite, readSecret, writeSecret }: Established,
+    port: RecordPort,
+    events: PostHandshakeEvents,
+  ) {
+    this.#suite = suite;
+    this.#read = readSecret;
+    this.#write = writeSecret;
+    this.#port = port;
+    this.#events = events;
+  }
+
+  /** The peer has renewed the keys that it writes with; it may ask for the same, which is owed until our next write. */
+  peerHasUpdated(requestUpdate: number): void {
+    if (!this.#port.isAligned) {
+      throw new TlsAlert(
+        "unexpected_message",
+        "the peer sent handshake bytes in the record of its KeyUpdate",
+      );
+    }
+    this.#read = this.#renew(this.#read);
+    this.#port.protectReads(this.#suite, this.#read, "application");
+    this.#events.keyUpdate("read");
+    if (requestUpdate === KeyUpdateRequest.update_requested) this.#owesUpdate = true;
+  }
+
+  /** Sends the KeyUpdate that the peer has asked for; one answers all requests since the last one. */
+  payUpdate(): void {
+    if (this.#owesUpdate) this.update(false);
+  }
+
+  /** Renews the keys that we write with, and asks the peer to do the same if `requestPeer`. */
+  update(requestPeer: boolean): void {
+    this.#owesUpdate = false;
+    const { update_requested, update_not_requested } = KeyUpdateRequest;
+    const requestUpdate = requestPeer ? update_requested : update_not_requested;
+    this.#port.sendHandshake(encodeHandshake("key_update", { requestUpdate }));
+    this.#write = this.#renew(this.#write);
+    this.#port.protectWrites(this.#suite, this.#write);
+    this.#events.keyUpdate("write");
+  }
+
+  wipe(): void {
+    this.#read.wipe();
+    this.#write.wipe();
+  }
+
+  #renew(secret: TrafficSecret): TrafficSecret {
+    const next = secret.next();
+    secret.wipe();
+    return next;
+  }
+}
+
+/** What a client takes after the handshake: tickets and KeyUpdate. RFC 8446 §4.6. It never ends. */
+export function* clientPostHandshake(
+  established: Established,
+  keys: TrafficKeys,
+  events: PostHandshakeEvents,
+  now: () => number,
+): Flow<never> {
+  for (;;) {
+    const message = yield* receiveUnrecorded("new_session_ticket", "key_update");
+    if (message.name === "key_update") keys.peerHasUpdated(message.body.requestUpdate);
+    else events.session(sessionFrom(established, message.body, now()));
+  }
+}
+
+/** What a server takes after the handshake: KeyUpdate. RFC 8446 §4.6. It never ends. */
+export function* serverPostHandshake(keys: TrafficKeys): Flow<never> {
+  for (;;) {
+    const message = yield* receiveUnrecorded("key_update");
+    keys.peerHasUpdated(message.body.requestUpdate);
+  }
+}
+
+function sessionFrom({ info, resumption }: Established, message: NewSessionTicket, nowMs: number): Session {
+  const { ticket, ticketLifetime, ticketAgeAdd, ticketNonce, extensions } = message;
+  return {
+    ticket: ticket.slice(),
+    preSharedKey: resumption.preSharedKey(ticketNonce),
+    cipherSuite: info.cipherSuite,
+    lifetimeSeconds: Math.min(ticketLifetime, MAX_TICKET_LIFETIME_SECONDS),
+    ageAdd: ticketAgeAdd,
+    receivedAtMs: nowMs,
+    maxEarlyDataBytes: extensions.earlyData ?? null,
+    serverName: info.serverName,
+    alpn: info.alpn,
+  };
+}
