@@ -1,0 +1,419 @@
+import { alertName, type AlertName, AlertDescription, PeerAlert, TlsAlert } from "../alert.ts";
+import { concatBytes } from "../bytes.ts";
+import type { ClientConfig } from "../config/client.ts";
+import type { Limits } from "../config/limits.ts";
+import type { ServerConfig } from "../config/server.ts";
+import { NotTlsError, TruncationError } from "../errors.ts";
+import { clientHandshake } from "../handshake/client13.ts";
+import type { ConnectionInfo, Established } from "../handshake/established.ts";
+import { FlowRunner } from "../handshake/flow.ts";
+import { HandshakeIo } from "../handshake/io.ts";
+import {
+  clientPostHandshake,
+  type PostHandshakeEvents,
+  serverPostHandshake,
+  TrafficKeys,
+} from "../handshake/post.ts";
+import { serverHandshake } from "../handshake/server13.ts";
+import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
+import { AlertLevel } from "../messages/record.ts";
+import { HandshakeJoiner } from "../record/joiner.ts";
+import { type ReadRecord, RecordLayer } from "../record/layer.ts";
+import type { ExporterSecret } from "../schedule/tls13.ts";
+import { type CloseReason, NEED_DATA, type TlsEvent } from "./events.ts";
+import { Hooks } from "./hooks.ts";
+import { EnginePort } from "./port.ts";
+
+/** Before a write of this many bytes, the key must have {@link RECORDS_PER_SLICE} records left. */
+const WRITE_SLICE = 2 ** 14;
+/** Records that a slice may take at the smallest record_size_limit, with room to spare. */
+const RECORDS_PER_SLICE = 512;
+
+/** TLS on one connection, from its first byte to its last: records in, events out. `TlsEngine` puts plaintext around it. */
+export class TlsConnection {
+  readonly #records: RecordLayer;
+  readonly #joiner: HandshakeJoiner;
+  readonly #hooks: Hooks;
+  readonly #port: EnginePort;
+  readonly #limits: Limits;
+  readonly #notTlsKind: NotTlsError["kind"];
+  readonly #postEvents: PostHandshakeEvents;
+  readonly #events: TlsEvent[] = [];
+  readonly #config: ClientConfig | ServerConfig;
+  #runner: FlowRunner<Established>;
+  #pending: Extract<TlsEvent, { readonly type: "pending" }> | undefined;
+  #established: Established | undefined;
+  #keys: TrafficKeys | undefined;
+  #queuedWrites: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #hasReadRecord = false;
+  #isEof = false;
+  #isReadOver = false;
+  #writeState: "handshake" | "open" | "closed" = "handshake";
+  #closeWhenOpen = false;
+  #isUnwrapping = false;
+  #warningAlerts = 0;
+  #messagesWithoutData = 0;
+  /** Output that is left when the record layer is gone. */
+  #lastOutput: Uint8Array | null = null;
+
+  /** Starts the handshake: a client's first flight is output already. */
+  constructor(config: ClientConfig | ServerConfig, notTlsKind: NotTlsError["kind"]) {
+    const { settings } = config;
+    this.#config = config;
+    this.#limits = settings.limits;
+    this.#notTlsKind = notTlsKind;
+    this.#hooks = new Hooks(settings.onMessage, settings.onKeyLog);
+    this.#records = new RecordLayer({ observer: this.#hooks, limits: settings.limits });
+    this.#records.padding = settings.recordPadding;
+    if (config.role === "client") this.#records.plaintextVersion = ProtocolVersion.TLSv1;
+    this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
+    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings.random, settings.now);
+    this.#postEvents = {
+      session: (session) => this.#events.push({ type: "session", session }),
+      keyUpdate: (direction) => this.#events.push({ type: "key-update", direction }),
+    };
+    const io = new HandshakeIo(this.#port);
+    this.#runner = new FlowRunner(
+      config.role === "client" ? clientHandshake(config, io) : serverHandshake(config, io),
+    );
+    this.#guard(() => this.#runner.start());
+  }
+
+  get info(): ConnectionInfo | null {
+    return this.#established?.info ?? null;
+  }
+
+  /** The secret behind exporters, once the handshake has ended. */
+  get exporter(): ExporterSecret | undefined {
+    return this.#established?.exporter;
+  }
+
+  get isReadOver(): boolean {
+    return this.#isReadOver;
+  }
+
+  get writeState(): "handshake" | "open" | "closed" {
+    return this.#writeState;
+  }
+
+  get pendingOutput(): number {
+    return (this.#lastOutput?.length ?? 0) + this.#records.pendingOutput;
+  }
+
+  /** Bytes received and not processed yet. */
+  get pendingInput(): number {
+    return this.#records.bufferedLength;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isReadOver || this.#isEof) return;
+    const limit = this.#limits.parkedInputBytes;
+    if (this.#runner.state.is === "parked" && this.#records.bufferedLength + bytes.length > limit) {
+      this.#fail(
+        new TlsAlert(
+          "internal_error",
+          `more than ${limit} bytes arrived while the handshake waits for a hook`,
+        ),
+      );
+      return;
+    }
+    this.#records.receive(bytes);
+  }
+
+  receiveEof(): void {
+    this.#isEof = true;
+  }
+
+  nextEvent(): TlsEvent | typeof NEED_DATA {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      if (this.#isReadOver) return NEED_DATA;
+      try {
+        const step = this.#step();
+        if (step !== undefined) return step;
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  /** @returns false when the bytes were dropped, because the connection is over. */
+  write(bytes: Uint8Array): boolean {
+    switch (this.#writeState) {
+      case "closed":
+        if (this.#isReadOver) return false;
+        throw new TypeError("write() after closeWrite() or unwrap()");
+      case "handshake": {
+        if (this.#closeWhenOpen) throw new TypeError("write() after closeWrite()");
+        const limit = this.#limits.queuedWriteBytes;
+        if (this.#queuedBytes + bytes.length > limit) {
+          throw new RangeError(
+            `${this.#queuedBytes + bytes.length} bytes written before the handshake has ended, allowed ${limit}`,
+          );
+        }
+        this.#queuedWrites.push(bytes.slice());
+        this.#queuedBytes += bytes.length;
+        return true;
+      }
+      case "open":
+        this.#writeData(bytes);
+        return this.#writeState === "open";
+    }
+  }
+
+  /** Sends close_notify behind everything that was written. Reading goes on. */
+  closeWrite(): void {
+    if (this.#writeState === "handshake") {
+      this.#closeWhenOpen = true;
+      return;
+    }
+    if (this.#writeState !== "open") return;
+    this.#sendAlert(AlertLevel.warning, "close_notify");
+    this.#writeState = "closed";
+    if (this.#isReadOver) this.#forget();
+  }
+
+  /** Ends TLS; when the peer has agreed, {@link takeUnread} has what it sent behind. */
+  unwrap(): void {
+    if (this.#established === undefined || this.#isReadOver)
+      throw new TypeError("unwrap() needs a connection that is open");
+    this.#isUnwrapping = true;
+    this.closeWrite();
+  }
+
+  abort(alert: AlertName | undefined): void {
+    if (this.#isReadOver && this.#writeState === "closed") return;
+    const alertSent = alert !== undefined && this.#sendAlert(AlertLevel.fatal, alert) ? alert : null;
+    this.#close({ kind: "aborted", alertSent });
+  }
+
+  updateKeys(requestPeer: boolean): void {
+    if (this.#keys === undefined || this.#writeState !== "open")
+      throw new TypeError("updateKeys() needs a connection that is open");
+    const keys = this.#keys;
+    this.#guard(() => keys.update(requestPeer));
+  }
+
+  takeOutput(max?: number): Uint8Array | null {
+    if (this.#lastOutput === null) return this.#records.takeOutput(max);
+    const output = this.#lastOutput;
+    const taken = output.subarray(0, max ?? output.length);
+    this.#lastOutput = taken.length === output.length ? null : output.subarray(taken.length);
+    return taken;
+  }
+
+  /** Bytes behind the peer's close_notify. */
+  takeUnread(): Uint8Array {
+    return this.#records.takeUnread();
+  }
+
+  takeHookErrors(): readonly unknown[] {
+    return this.#hooks.takeErrors();
+  }
+
+  /** One move forward. Undefined when it gave no event of its own. */
+  #step(): TlsEvent | typeof NEED_DATA | undefined {
+    const { state } = this.#runner;
+    if (state.is === "parked") {
+      if (!state.isSettled) return (this.#pending ??= { type: "pending", done: state.settled });
+      this.#pending = undefined;
+      this.#runner.resume();
+      this.#finishHandshake();
+      return undefined;
+    }
+    const message = this.#joiner.next();
+    if (message !== undefined) {
+      this.#receiveMessage(message);
+      return undefined;
+    }
+    this.#checkFirstBytes();
+    const record = this.#records.read();
+    if (record !== undefined) return this.#receiveRecord(record);
+    if (!this.#isEof) return NEED_DATA;
+    const during = this.#established === undefined ? "during the handshake" : "without close_notify";
+    this.#close({ kind: "truncated", error: new TruncationError(`the transport ended ${during}`) });
+    return undefined;
+  }
+
+  #checkFirstBytes(): void {
+    if (this.#hasReadRecord) return;
+    const first = this.#records.firstBytes(8);
+    const [type] = first;
+    if (type === undefined) return;
+    if (type < ContentType.change_cipher_spec || type > ContentType.application_data + 1) {
+      throw new NotTlsError(this.#notTlsKind, first);
+    }
+  }
+
+  #receiveMessage(raw: Uint8Array): void {
+    this.#hooks.handshake("read", raw);
+    if (this.#established !== undefined && ++this.#messagesWithoutData > this.#limits.postHandshakeMessages) {
+      throw new TlsAlert(
+        "unexpected_message",
+        `more than ${this.#limits.postHandshakeMessages} handshake messages without application data`,
+      );
+    }
+    this.#runner.deliver(raw);
+    this.#finishHandshake();
+  }
+
+  #receiveRecord({ type, fragment }: ReadRecord): TlsEvent | undefined {
+    this.#hasReadRecord = true;
+    switch (type) {
+      case ContentType.handshake:
+        this.#joiner.push(fragment);
+        return undefined;
+      case ContentType.alert:
+        this.#receiveAlert(fragment);
+        return undefined;
+      default:
+        return this.#receiveData(fragment);
+    }
+  }
+
+  #receiveData(data: Uint8Array): TlsEvent | undefined {
+    if (this.#established === undefined)
+      throw new TlsAlert("unexpected_message", "application data during the handshake");
+    if (!this.#joiner.isAligned)
+      throw new TlsAlert("unexpected_message", "application data inside of a handshake message");
+    if (data.length === 0) return undefined;
+    this.#messagesWithoutData = 0;
+    return { type: "data", data };
+  }
+
+  #receiveAlert(alert: Uint8Array): void {
+    this.#hooks.alert("read", alert);
+    const [level = 0, description = 0] = alert;
+    const name = alertName(description);
+    if (level !== AlertLevel.warning && level !== AlertLevel.fatal) {
+      throw new TlsAlert("illegal_parameter", `the peer sent the alert ${name} with level ${level}`);
+    }
+    if (name === "close_notify") {
+      this.#receiveCloseNotify();
+    } else if (level === AlertLevel.fatal) {
+      this.#close({ kind: "alert", alert: name, error: new PeerAlert(name) });
+    } else {
+      this.#receiveWarning(name);
+    }
+  }
+
+  /** TLS 1.3 knows one alert besides close_notify that is no error: user_canceled. RFC 8446 §6. */
+  #receiveWarning(name: ReturnType<typeof alertName>): void {
+    if (name !== "user_canceled") throw new TlsAlert("decode_error", `the peer sent ${name} as a warning`);
+    if (++this.#warningAlerts > this.#limits.warningAlerts) {
+      throw new TlsAlert("unexpected_message", `more than ${this.#limits.warningAlerts} warning alerts`);
+    }
+    this.#events.push({ type: "warning-alert", alert: name });
+  }
+
+  #receiveCloseNotify(): void {
+    if (this.#established === undefined) {
+      this.#close({ kind: "alert", alert: "close_notify", error: new PeerAlert("close_notify") });
+      return;
+    }
+    this.#isReadOver = true;
+    if (this.#isUnwrapping) {
+      this.#events.push({ type: "unwrapped" });
+      return;
+    }
+    this.#events.push({ type: "closed", how: { kind: "clean" } });
+    if (this.#writeState === "closed") this.#forget();
+  }
+
+  #finishHandshake(): void {
+    const { state } = this.#runner;
+    if (this.#established !== undefined || state.is !== "done") return;
+    const established = state.value;
+    this.#established = established;
+    const keys = new TrafficKeys(established, this.#port, this.#postEvents);
+    this.#keys = keys;
+    this.#runner = new FlowRunner(
+      this.#config.role === "client"
+        ? clientPostHandshake(established, keys, this.#postEvents, this.#port.now)
+        : serverPostHandshake(keys),
+    );
+    this.#runner.start();
+    this.#events.push({ type: "handshake-complete", info: established.info });
+    this.#writeState = "open";
+    const queued = concatBytes(...this.#queuedWrites);
+    this.#queuedWrites = [];
+    this.#queuedBytes = 0;
+    this.#writeData(queued);
+    if (this.#closeWhenOpen) this.closeWrite();
+  }
+
+  #writeData(bytes: Uint8Array): void {
+    const keys = this.#keys;
+    if (keys === undefined || bytes.length === 0) return;
+    this.#guard(() => {
+      keys.payUpdate();
+      for (let start = 0; start < bytes.length; start += WRITE_SLICE) {
+        if (this.#records.recordsLeftToWrite < RECORDS_PER_SLICE) keys.update(false);
+        this.#records.write(ContentType.application_data, bytes.subarray(start, start + WRITE_SLICE));
+      }
+    });
+  }
+
+  /** Runs what only our own faults can make throw; those end the connection too. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The one place where an error becomes an alert. */
+  #fail(cause: unknown): void {
+    if (cause instanceof NotTlsError) {
+      this.#close({ kind: "error", error: cause, alertSent: null });
+      return;
+    }
+    const error =
+      cause instanceof TlsAlert
+        ? cause
+        : new TlsAlert("internal_error", "the handshake failed here", { cause });
+    const alertSent = this.#sendAlert(AlertLevel.fatal, error.alert) ? error.alert : null;
+    this.#close({ kind: "error", error, alertSent });
+  }
+
+  /** @returns whether the alert is in the output. */
+  #sendAlert(level: number, name: AlertName): boolean {
+    if (this.#writeState === "closed") return false;
+    const alert = Uint8Array.of(level, AlertDescription[name]);
+    try {
+      this.#records.write(ContentType.alert, alert);
+    } catch {
+      // The key is used up: nothing can be said any more, and the connection is closed all the same.
+      return false;
+    }
+    this.#hooks.alert("write", alert);
+    return true;
+  }
+
+  #close(how: CloseReason): void {
+    const isReported = this.#isReadOver && !this.#isUnwrapping;
+    this.#isReadOver = true;
+    this.#writeState = "closed";
+    if (!isReported) this.#events.push({ type: "closed", how });
+    this.#forget();
+  }
+
+  /** Both directions are over: what is secret is wiped, what is to be sent is kept. */
+  #forget(): void {
+    const output = this.#records.takeOutput();
+    this.#lastOutput =
+      this.#lastOutput === null || output === null
+        ? (output ?? this.#lastOutput)
+        : concatBytes(this.#lastOutput, output);
+    this.#records.wipe();
+    this.#joiner.wipe();
+    this.#keys?.wipe();
+    this.#established?.exporter.wipe();
+    this.#established?.resumption.wipe();
+    this.#queuedWrites = [];
+    this.#pending = undefined;
+  }
+}

@@ -1,0 +1,257 @@
+import type { AlertName } from "../alert.ts";
+import { concatBytes } from "../bytes.ts";
+import type { ClientConfig } from "../config/client.ts";
+import type { ServerConfig } from "../config/server.ts";
+import type { ConnectionInfo } from "../handshake/established.ts";
+import { TlsConnection } from "./connection.ts";
+import { NEED_DATA, type TlsEvent } from "./events.ts";
+
+/**
+ * Bytes that arrived behind the command that asked for TLS, and that a parser holds: they go to TLS, never to the
+ * application. `"none"` asserts that no parser holds any.
+ */
+export type Unread = Uint8Array | "none";
+
+/** Where an engine stands. */
+export type EngineState = "plaintext" | "handshaking" | "open" | "closed";
+
+/**
+ * TLS without input and output: bytes in, events and bytes out.
+ *
+ * A new engine is a pipe: what is received comes out as `data`, what is written comes out as output. {@link upgrade} puts TLS
+ * on it, {@link unwrap} takes it off again. The driver's loop is always the same:
+ *
+ * 1. give it what the transport received: {@link receive}, {@link receiveEof};
+ * 2. call {@link nextEvent} until it answers {@link NEED_DATA} or `pending`;
+ * 3. send what {@link takeOutput} gives, after every call and after errors too: it may hold an alert.
+ *
+ * What a peer sends never throws; it ends in exactly one `closed` event. After an event `closed` that is not `clean`, every call is
+ * inert. After a clean one, writing goes on until {@link closeWrite}. Misuse throws `TypeError` or `RangeError`.
+ */
+export class TlsEngine {
+  #tls: TlsConnection | undefined;
+  #plaintextInput: Uint8Array[] = [];
+  #output: Uint8Array[] = [];
+  #isEof = false;
+  #isReadOver = false;
+  #isWriteOver = false;
+
+  /** A client that speaks TLS from the first byte; its first flight is output already. */
+  static client(config: ClientConfig): TlsEngine {
+    return TlsEngine.#started(config, "client");
+  }
+
+  /** A server that speaks TLS from the first byte. */
+  static server(config: ServerConfig): TlsEngine {
+    return TlsEngine.#started(config, "server");
+  }
+
+  static #started(config: ClientConfig | ServerConfig, role: "client" | "server"): TlsEngine {
+    if (config?.role !== role)
+      throw new TypeError(`a ${role} needs a ${role === "client" ? "ClientConfig" : "ServerConfig"}`);
+    const engine = new TlsEngine();
+    engine.#tls = new TlsConnection(config, "not-tls");
+    return engine;
+  }
+
+  get state(): EngineState {
+    if (this.#tls === undefined) return this.#isReadOver && this.#isWriteOver ? "closed" : "plaintext";
+    if (this.#tls.isReadOver && this.#tls.writeState === "closed") return "closed";
+    return this.#tls.info === null ? "handshaking" : "open";
+  }
+
+  /** Whether {@link write} takes bytes: `handshake` queues them. */
+  get writeState(): "handshake" | "open" | "closed" {
+    if (this.#tls !== undefined) return this.#tls.writeState;
+    return this.#isWriteOver ? "closed" : "open";
+  }
+
+  /** What the handshake has agreed on; null before it has ended, and in plaintext. It stays after the end of the connection. */
+  get info(): ConnectionInfo | null {
+    return this.#tls?.info ?? null;
+  }
+
+  /** Bytes of output that were not taken. */
+  get pendingOutput(): number {
+    return this.#output.reduce((sum, { length }) => sum + length, this.#tls?.pendingOutput ?? 0);
+  }
+
+  /** Bytes received that no event has covered yet. */
+  get pendingInput(): number {
+    return this.#tls?.pendingInput ?? this.#plaintextInput.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Takes bytes from the transport. They are copied; the caller may reuse the buffer. Never throws for what a peer sent. */
+  receive(bytes: Uint8Array): void {
+    checkBytes("receive", bytes);
+    if (bytes.length === 0) return;
+    if (this.#tls !== undefined) this.#tls.receive(bytes);
+    else if (!this.#isEof && !this.#isReadOver) this.#plaintextInput.push(bytes.slice());
+  }
+
+  /** The transport has ended: nothing more will be received. */
+  receiveEof(): void {
+    this.#isEof = true;
+    this.#tls?.receiveEof();
+  }
+
+  /**
+   * The next thing that happened, or {@link NEED_DATA}. At most one record of application data is opened per call, so that
+   * a reader that stops calling stops the work. While a hook is awaited, it answers the same `pending` again and again.
+   */
+  nextEvent(): TlsEvent | typeof NEED_DATA {
+    if (this.#tls !== undefined) {
+      const event = this.#tls.nextEvent();
+      if (event !== NEED_DATA && event.type === "unwrapped") this.#returnToPlaintext(this.#tls);
+      return event;
+    }
+    const data = this.#plaintextInput.shift();
+    if (data !== undefined) return { type: "data", data };
+    if (!this.#isEof || this.#isReadOver) return NEED_DATA;
+    this.#isReadOver = true;
+    return { type: "closed", how: { kind: "clean" } };
+  }
+
+  /**
+   * Sends application data, which is copied. During the handshake it is queued, in order and up to `limits.queuedWriteBytes`.
+   *
+   * @returns false when the bytes were dropped because the connection is over.
+   * @throws {TypeError} after {@link closeWrite}; {RangeError} when the queue is full.
+   */
+  write(bytes: Uint8Array): boolean {
+    checkBytes("write", bytes);
+    if (this.#tls !== undefined) return this.#tls.write(bytes);
+    if (this.#isWriteOver) {
+      if (this.#isReadOver) return false;
+      throw new TypeError("write() after closeWrite()");
+    }
+    if (bytes.length > 0) this.#output.push(bytes.slice());
+    return true;
+  }
+
+  /**
+   * Puts TLS on a plaintext connection; the config decides the role. What was written before goes out before the first
+   * record. What was received and not reported, and `unread` before it, goes to TLS: bytes that somebody put behind the
+   * STARTTLS command never reach the application as if they had come through TLS. If they are no TLS record, the connection ends with
+   * a `NotTlsError` of kind `plaintext-after-upgrade`.
+   *
+   * @throws {TypeError} when TLS is on already, or the connection has ended. Nothing has changed then.
+   */
+  upgrade(config: ClientConfig | ServerConfig, unread: Unread): void {
+    if (config?.role !== "client" && config?.role !== "server") {
+      throw new TypeError("upgrade() needs a ClientConfig or a ServerConfig");
+    }
+    if (unread !== "none") checkBytes("upgrade", unread);
+    if (this.#tls !== undefined) throw new TypeError("upgrade() while TLS is on");
+    if (this.#isReadOver || this.#isWriteOver)
+      throw new TypeError("upgrade() after the end of the connection");
+    const received = this.#plaintextInput;
+    this.#plaintextInput = [];
+    this.#tls = new TlsConnection(config, "plaintext-after-upgrade");
+    if (unread !== "none") this.#tls.receive(unread);
+    for (const bytes of received) this.#tls.receive(bytes);
+    if (this.#isEof) this.#tls.receiveEof();
+  }
+
+  /**
+   * Ends what we write, with close_notify behind it. Reading goes on until the peer does the same. During the handshake it
+   * takes effect at its end.
+   */
+  closeWrite(): void {
+    if (this.#tls === undefined) this.#isWriteOver = true;
+    else this.#tls.closeWrite();
+  }
+
+  /** Ends both directions at once, with a fatal `alert` if one is named and TLS is on. */
+  abort(alert?: AlertName): void {
+    if (this.#tls !== undefined) {
+      this.#tls.abort(alert);
+      return;
+    }
+    if (this.#isReadOver && this.#isWriteOver) return;
+    this.#isWriteOver = true;
+    this.#plaintextInput = [];
+    this.#isEof = true;
+  }
+
+  /**
+   * Takes TLS off again, as FTP's CCC does: sends close_notify, and waits for the peer's. When it is there, the event
+   * `unwrapped` is reported, and what came behind it is plaintext `data`. It must be called before the peer's close_notify has
+   * been reported as `closed`.
+   *
+   * @throws {TypeError} unless the connection is open.
+   */
+  unwrap(): void {
+    if (this.#tls === undefined) throw new TypeError("unwrap() in plaintext");
+    this.#tls.unwrap();
+  }
+
+  /**
+   * Renews the keys that we write with (RFC 8446 §4.6.3), and asks the peer to renew its own if `requestPeer`. It happens by itself
+   * when the limit of a key is near.
+   *
+   * @throws {TypeError} unless the connection is open.
+   */
+  updateKeys(requestPeer = false): void {
+    if (this.#tls === undefined) throw new TypeError("updateKeys() in plaintext");
+    this.#tls.updateKeys(requestPeer);
+  }
+
+  /** Up to `max` bytes to send, in one buffer that the caller owns; null when there are none. */
+  takeOutput(max?: number): Uint8Array | null {
+    if (max !== undefined && !(max >= 1)) throw new RangeError(`max is ${max}, allowed 1 and more`);
+    const [first] = this.#output;
+    if (first === undefined) return this.#tls?.takeOutput(max) ?? null;
+    if (max === undefined) {
+      const rest = this.#tls?.takeOutput() ?? new Uint8Array();
+      const all = concatBytes(...this.#output, rest);
+      this.#output = [];
+      return all;
+    }
+    const taken = first.subarray(0, max);
+    if (taken.length === first.length) this.#output.shift();
+    else this.#output[0] = first.subarray(taken.length);
+    return taken;
+  }
+
+  /**
+   * Keying material that both sides can compute and nobody else (RFC 8446 §7.5).
+   *
+   * @param label ASCII, registered or private; @param length bytes.
+   * @returns bytes that the caller owns.
+   * @throws {TypeError} before the handshake has ended, and after the connection has.
+   */
+  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    checkBytes("exportKeyingMaterial", context);
+    if (!Number.isInteger(length) || length < 1 || length > 8160) {
+      throw new RangeError(`length is ${length}, allowed 1..8160`);
+    }
+    const exporter = this.#tls?.exporter;
+    if (exporter === undefined || this.state !== "open")
+      throw new TypeError("exporters need a connection that is open");
+    return exporter.export(label, context, length);
+  }
+
+  /** The channel binding `tls-exporter` (RFC 9266), 32 bytes. @throws {TypeError} as {@link exportKeyingMaterial} does. */
+  channelBinding(type: "tls-exporter"): Uint8Array {
+    if (type !== "tls-exporter") throw new TypeError(`channel binding ${String(type)} is not supported`);
+    return this.exportKeyingMaterial("EXPORTER-Channel-Binding", new Uint8Array(), 32);
+  }
+
+  /** What `onMessage` and `onKeyLog` have thrown since the last call, oldest first. Nothing of it has disturbed the connection. */
+  takeHookErrors(): readonly unknown[] {
+    return this.#tls?.takeHookErrors() ?? [];
+  }
+
+  #returnToPlaintext(tls: TlsConnection): void {
+    const output = tls.takeOutput();
+    if (output !== null) this.#output.push(output);
+    const unread = tls.takeUnread();
+    if (unread.length > 0) this.#plaintextInput.push(unread);
+    this.#tls = undefined;
+  }
+}
+
+function checkBytes(method: string, bytes: Uint8Array): void {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`${method}() takes a Uint8Array`);
+}

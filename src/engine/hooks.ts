@@ -1,0 +1,94 @@
+import { hex } from "../bytes.ts";
+import { type KeyLog, type MessageCallback, MessageContentType } from "../config/hooks.ts";
+import type { KeyLogLabel } from "../handshake/io.ts";
+import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
+import type { RecordObserver } from "../record/layer.ts";
+
+/** Number under which OpenSSL reports ChangeCipherSpec as a message. */
+const CHANGE_CIPHER_SPEC_MESSAGE = 0x0101;
+
+/**
+ * The hooks that watch a connection. What they throw is kept for `takeHookErrors()` and disturbs nothing: a hook
+ * that only watches must not be able to end a connection, and its mistakes must not be lost.
+ */
+export class Hooks implements RecordObserver {
+  readonly #onMessage: MessageCallback | undefined;
+  readonly #onKeyLog: KeyLog | undefined;
+  #errors: unknown[] = [];
+
+  constructor(onMessage: MessageCallback | undefined, onKeyLog: KeyLog | undefined) {
+    this.#onMessage = onMessage;
+    this.#onKeyLog = onKeyLog;
+  }
+
+  /** Errors that hooks have thrown since the last call, oldest first. */
+  takeErrors(): readonly unknown[] {
+    const errors = this.#errors;
+    this.#errors = [];
+    return errors;
+  }
+
+  /** A record header, and the content type inside if the record is protected. */
+  record(direction: "read" | "write", header: Uint8Array, innerType: number | undefined): void {
+    if (this.#onMessage === undefined) return;
+    const version = ((header[1] ?? 0) << 8) | (header[2] ?? 0);
+    this.#report(direction, version, MessageContentType.HEADER, header[0] ?? 0, header);
+    if (innerType === undefined) return;
+    // OpenSSL reports the inner type of a written record under the version of its header, and of a read one under the protocol's.
+    const innerVersion = direction === "write" ? ProtocolVersion["TLSv1.2"] : ProtocolVersion["TLSv1.3"];
+    this.#report(
+      direction,
+      innerVersion,
+      MessageContentType.INNER_CONTENT_TYPE,
+      innerType,
+      Uint8Array.of(innerType),
+    );
+  }
+
+  /** A whole handshake message, header included. */
+  handshake(direction: "read" | "write", raw: Uint8Array): void {
+    this.#report(direction, ProtocolVersion["TLSv1.3"], ContentType.handshake, raw[0] ?? 0, raw);
+  }
+
+  /** The two bytes of an alert. */
+  alert(direction: "read" | "write", alert: Uint8Array): void {
+    this.#report(direction, ProtocolVersion["TLSv1.3"], ContentType.alert, alert[1] ?? 0, alert);
+  }
+
+  /** A written ChangeCipherSpec; OpenSSL does not report those that it reads as messages. */
+  changeCipherSpec(content: Uint8Array): void {
+    this.#report(
+      "write",
+      ProtocolVersion["TLSv1.3"],
+      ContentType.change_cipher_spec,
+      CHANGE_CIPHER_SPEC_MESSAGE,
+      content,
+    );
+  }
+
+  /** A line of the NSS key log format. */
+  secret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void {
+    const log = this.#onKeyLog;
+    if (log !== undefined) this.#call(() => log(`${label} ${hex(clientRandom)} ${hex(secret)}`));
+  }
+
+  #report(
+    direction: "read" | "write",
+    version: number,
+    contentType: number,
+    messageType: number,
+    data: Uint8Array,
+  ): void {
+    const callback = this.#onMessage;
+    if (callback === undefined) return;
+    this.#call(() => callback({ direction, version, contentType, messageType, data: data.slice() }));
+  }
+
+  #call(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.#errors.push(error);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+export { AlertDescription, type AlertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "./alert.ts";
+export { ClientConfig, type ClientCertificateRequest, type ClientOptions } from "./config/client.ts";
+export type { ServerIdentity, ServerVerification } from "./config/client.ts";
+export { certificatesFromPem, type Credential, credential, type CredentialOptions } from "./config/credential.ts";
+export { type KeyLog, type MessageCallback, MessageContentType, type TlsMessage } from "./config/hooks.ts";
+export { defaultLimits, type Limits } from "./config/limits.ts";
+export {
+  type ClientAuth,
+  type ClientHelloInfo,
+  type ClientVerification,
+  type RejectClient,
+  ServerConfig,
+  type ServerOptions,
+  type ServerSetup,
+} from "./config/server.ts";
+export type { Settings, SettingsOptions } from "./config/settings.ts";
+export {
+  type ClientTrust,
+  pinned,
+  type PresentedPeer,
+  type Rejected,
+  type ServerTrust,
+  type Unverified,
+  type Verified,
+} from "./config/trust.ts";
+export { nobleProvider, type NobleProviderOptions } from "./crypto/noble.ts";
+export { signingKeyFromPem, signingKeyFromPkcs8 } from "./crypto/private-key.ts";
+export type {
+  Aead,
+  Awaitable,
+  CryptoProvider,
+  Hash,
+  KeyExchangeGroup,
+  KeyType,
+  Opener,
+  OwnKeyShare,
+  Random,
+  RunningHash,
+  Sealer,
+  SignatureVerifier,
+  SigningKey,
+  Tls13CipherSuite,
+} from "./crypto/provider.ts";
+export { type CloseReason, NEED_DATA, type TlsEvent } from "./engine/events.ts";
+export { type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
+export { ConfigError, NotTlsError, TimeoutError, TruncationError } from "./errors.ts";
+export type { ConnectionInfo, PeerIdentity } from "./handshake/established.ts";
+export type { Session } from "./handshake/post.ts";
+export {
+  CipherSuite,
+  codepointName,
+  ContentType,
+  ExtensionType,
+  HandshakeType,
+  NamedGroup,
+  ProtocolVersion,
+  SignatureScheme,
+} from "./messages/codepoints.ts";
+export type { ClientHello } from "./messages/handshake13.ts";
+export type { RawExtension } from "./wire/codec.ts";
+export { type LeafCertificate, readLeaf } from "./x509/leaf.ts";

@@ -1,0 +1,97 @@
+import "./reflect-metadata.ts";
+import { createHash, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+/** The kinds of keys that test certificates come with. */
+export type TestKeyType = "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "rsa-2048";
+
+/** A certificate and its key, as files would hold them. */
+export interface TestCertificate {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly der: Uint8Array;
+  /** SHA-256 of the SubjectPublicKeyInfo, for `pinned()`. */
+  readonly spkiSha256: Uint8Array;
+}
+
+/** What a test certificate says. */
+export interface TestCertificateOptions {
+  readonly keyType?: TestKeyType;
+  /** Default: `localhost` and `127.0.0.1`. */
+  readonly names?: readonly string[];
+  readonly commonName?: string;
+  /** Extensions as `@peculiar/x509` makes them, behind subjectAltName. */
+  readonly extensions?: readonly x509.Extension[];
+}
+
+const algorithms: Record<TestKeyType, EcKeyGenParams | RsaHashedKeyGenParams | Algorithm> = {
+  "ecdsa-p256": { name: "ECDSA", namedCurve: "P-256" },
+  "ecdsa-p384": { name: "ECDSA", namedCurve: "P-384" },
+  "ecdsa-p521": { name: "ECDSA", namedCurve: "P-521" },
+  ed25519: { name: "Ed25519" },
+  "rsa-2048": {
+    name: "RSASSA-PKCS1-v1_5",
+    hash: "SHA-256",
+    publicExponent: Uint8Array.of(1, 0, 1),
+    modulusLength: 2048,
+  },
+};
+type EcKeyGenParams = { readonly name: string; readonly namedCurve: string };
+type RsaHashedKeyGenParams = {
+  readonly name: string;
+  readonly hash: string;
+  readonly publicExponent: Uint8Array;
+  readonly modulusLength: number;
+};
+type Algorithm = { readonly name: string };
+
+const made = new Map<string, Promise<TestCertificate>>();
+
+/** A self-signed certificate for tests, made once per process and set of options. It is valid from yesterday for a week. */
+export function testCertificate(options: TestCertificateOptions = {}): Promise<TestCertificate> {
+  if (options.extensions !== undefined) return make(options);
+  const key = JSON.stringify(options);
+  const known = made.get(key) ?? make(options);
+  made.set(key, known);
+  return known;
+}
+
+async function make({
+  keyType = "ecdsa-p256",
+  names = ["localhost", "127.0.0.1"],
+  commonName = "tls-engine test",
+  extensions = [],
+}: TestCertificateOptions): Promise<TestCertificate> {
+  // The type libraries of Node and of @peculiar/x509 describe the same WebCrypto objects under different names.
+  const crypto = webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0];
+  x509.cryptoProvider.set(crypto);
+  const keys = (await webcrypto.subtle.generateKey(algorithms[keyType], true, ["sign", "verify"])) as never as {
+    readonly publicKey: never;
+    readonly privateKey: never;
+  };
+  const day = 86_400_000;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: `01${randomBytes(8).toString("hex")}`,
+    name: `CN=${commonName}`,
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + 7 * day),
+    signingAlgorithm: { name: (algorithms[keyType] as Algorithm).name, hash: "SHA-256" } as never,
+    keys,
+    extensions: [
+      new x509.SubjectAlternativeNameExtension(
+        names.map((name) => ({ type: /^[0-9.]+$|:/.test(name) ? "ip" : "dns", value: name })),
+      ),
+      ...extensions,
+    ],
+  });
+  const der = new Uint8Array(certificate.rawData);
+  const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
+  const keyBase64 = Buffer.from(pkcs8).toString("base64").replace(/.{1,64}/g, "$&\n");
+  const spki = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" });
+  return {
+    certificatePem: `${certificate.toString("pem")}\n`,
+    keyPem: `-----BEGIN PRIVATE KEY-----\n${keyBase64}-----END PRIVATE KEY-----\n`,
+    der,
+    spkiSha256: new Uint8Array(createHash("sha256").update(spki).digest()),
+  };
+}
