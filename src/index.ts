@@ -1,7 +1,12 @@
 export { AlertDescription, type AlertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "./alert.ts";
 export { ClientConfig, type ClientCertificateRequest, type ClientOptions } from "./config/client.ts";
 export type { ServerIdentity, ServerVerification } from "./config/client.ts";
-export { certificatesFromPem, type Credential, credential, type CredentialOptions } from "./config/credential.ts";
+export {
+  certificatesFromPem,
+  type Credential,
+  credential,
+  type CredentialOptions,
+} from "./config/credential.ts";
 export { type KeyLog, type MessageCallback, MessageContentType, type TlsMessage } from "./config/hooks.ts";
 export { defaultLimits, type Limits } from "./config/limits.ts";
 export {

@@ -87,13 +87,18 @@ export function choose<T extends { readonly name: string }>(
 
 function checkAlpn(protocols: readonly string[]): readonly string[] {
   for (const protocol of protocols) {
-    if (protocol.length < 1 || protocol.length > 255 || /[^\u0000-\u00ff]/.test(protocol)) {
+    if (protocol.length < 1 || protocol.length > 255 || !isLatin1(protocol)) {
       throw new ConfigError("alpn", protocol, "names of 1..255 Latin-1 characters");
     }
   }
   if (new Set(protocols).size !== protocols.length)
     throw new ConfigError("alpn", protocols, "each name once");
   return [...protocols];
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
+  return true;
 }
 
 function checkFunction<T>(option: string, value: T | undefined): T | undefined {

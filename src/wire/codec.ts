@@ -214,9 +214,9 @@ export function extensions<S extends Record<string, ExtensionSpec<unknown>>>(
     },
     write(writer, values) {
       writePrefixed(writer, min, max, () => {
-        for (const { type, write } of inWireOrder(entries, values)) {
-          writer.uint(2, type);
-          writePrefixed(writer, 0, 2 ** 16 - 1, () => write(writer));
+        for (const extension of inWireOrder(entries, values)) {
+          writer.uint(2, extension.type);
+          writePrefixed(writer, 0, 2 ** 16 - 1, () => extension.write(writer));
         }
       });
     },

@@ -1,5 +1,5 @@
 import "./reflect-metadata.ts";
-import { createHash, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
 /** The kinds of keys that test certificates come with. */
@@ -24,7 +24,16 @@ export interface TestCertificateOptions {
   readonly extensions?: readonly x509.Extension[];
 }
 
-const algorithms: Record<TestKeyType, EcKeyGenParams | RsaHashedKeyGenParams | Algorithm> = {
+/** Parameters of `crypto.subtle.generateKey`, as far as test keys need them. */
+interface KeyParameters {
+  readonly name: string;
+  readonly namedCurve?: string;
+  readonly hash?: string;
+  readonly publicExponent?: Uint8Array<ArrayBuffer>;
+  readonly modulusLength?: number;
+}
+
+const keyParameters: Record<TestKeyType, KeyParameters> = {
   "ecdsa-p256": { name: "ECDSA", namedCurve: "P-256" },
   "ecdsa-p384": { name: "ECDSA", namedCurve: "P-384" },
   "ecdsa-p521": { name: "ECDSA", namedCurve: "P-521" },
@@ -36,14 +45,6 @@ const algorithms: Record<TestKeyType, EcKeyGenParams | RsaHashedKeyGenParams | A
     modulusLength: 2048,
   },
 };
-type EcKeyGenParams = { readonly name: string; readonly namedCurve: string };
-type RsaHashedKeyGenParams = {
-  readonly name: string;
-  readonly hash: string;
-  readonly publicExponent: Uint8Array;
-  readonly modulusLength: number;
-};
-type Algorithm = { readonly name: string };
 
 const made = new Map<string, Promise<TestCertificate>>();
 
@@ -62,31 +63,34 @@ async function make({
   commonName = "tls-engine test",
   extensions = [],
 }: TestCertificateOptions): Promise<TestCertificate> {
-  // The type libraries of Node and of @peculiar/x509 describe the same WebCrypto objects under different names.
-  const crypto = webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0];
-  x509.cryptoProvider.set(crypto);
-  const keys = (await webcrypto.subtle.generateKey(algorithms[keyType], true, ["sign", "verify"])) as never as {
-    readonly publicKey: never;
-    readonly privateKey: never;
-  };
+  x509.cryptoProvider.set(globalThis.crypto);
+  const { name } = keyParameters[keyType];
+  const keys = await globalThis.crypto.subtle.generateKey(keyParameters[keyType], true, ["sign", "verify"]);
+  // Every algorithm above has a key pair; the type speaks of symmetric keys too.
+  if (!("privateKey" in keys)) throw new Error(`${name} gave no key pair`);
   const day = 86_400_000;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: `01${randomBytes(8).toString("hex")}`,
     name: `CN=${commonName}`,
     notBefore: new Date(Date.now() - day),
     notAfter: new Date(Date.now() + 7 * day),
-    signingAlgorithm: { name: (algorithms[keyType] as Algorithm).name, hash: "SHA-256" } as never,
+    signingAlgorithm: { name, hash: "SHA-256" },
     keys,
     extensions: [
       new x509.SubjectAlternativeNameExtension(
-        names.map((name) => ({ type: /^[0-9.]+$|:/.test(name) ? "ip" : "dns", value: name })),
+        names.map((value): x509.JsonGeneralName => ({
+          type: /^[0-9.]+$|:/.test(value) ? "ip" : "dns",
+          value,
+        })),
       ),
       ...extensions,
     ],
   });
   const der = new Uint8Array(certificate.rawData);
-  const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
-  const keyBase64 = Buffer.from(pkcs8).toString("base64").replace(/.{1,64}/g, "$&\n");
+  const pkcs8 = await globalThis.crypto.subtle.exportKey("pkcs8", keys.privateKey);
+  const keyBase64 = Buffer.from(pkcs8)
+    .toString("base64")
+    .replace(/.{1,64}/g, "$&\n");
   const spki = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" });
   return {
     certificatePem: `${certificate.toString("pem")}\n`,

@@ -1,4 +1,10 @@
-import { type ClientConfig, NEED_DATA, type ServerConfig, TlsEngine, type TlsEvent } from "../../src/index.ts";
+import {
+  type ClientConfig,
+  NEED_DATA,
+  type ServerConfig,
+  TlsEngine,
+  type TlsEvent,
+} from "../../src/index.ts";
 
 /** How bytes are cut on their way from one engine to the other. */
 export type Split = (bytes: Uint8Array) => Iterable<Uint8Array>;
@@ -60,7 +66,10 @@ export class Pair {
     for (;;) {
       await this.#settle(this.client);
       await this.#settle(this.server);
-      const moved = [await this.#carry(this.client, this.server), await this.#carry(this.server, this.client)];
+      const moved = [
+        await this.#carry(this.client, this.server),
+        await this.#carry(this.server, this.client),
+      ];
       if (!moved.includes(true)) return this;
     }
   }

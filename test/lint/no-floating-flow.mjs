@@ -1,0 +1,51 @@
+/**
+ * A flow (a generator in src/handshake) that is called without `yield*` does nothing at all: the handshake would go on without
+ * the step. This rule reports such calls. test/architecture.test.ts holds the list against the sources.
+ */
+export const FLOWS = [
+  "answerCertificateRequest",
+  "askPolicy",
+  "checkHelloRetryRequest",
+  "chooseSetup",
+  "clientHandshake",
+  "clientPostHandshake",
+  "exchangeHellos",
+  "exchangeKeys",
+  "receive",
+  "receiveClientAuthentication",
+  "receiveProof",
+  "receiveServerAuthentication",
+  "receiveUnrecorded",
+  "sendAuthentication",
+  "sendClientHello",
+  "serverHandshake",
+  "serverPostHandshake",
+  "settle",
+];
+
+const flows = new Set(FLOWS);
+
+/** The name that is called: of a function, or of a method of anything but a config, whose hooks are no flows. */
+function calledName(callee) {
+  if (callee.type === "Identifier") return callee.name;
+  if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return undefined;
+  const { object } = callee;
+  return object.type === "Identifier" && object.name === "config" ? undefined : callee.property.name;
+}
+
+export default {
+  meta: { name: "flow" },
+  rules: {
+    "no-floating-flow": {
+      create: (context) => ({
+        CallExpression(node) {
+          const name = calledName(node.callee);
+          if (name === undefined || !flows.has(name)) return;
+          const { parent } = node;
+          if (parent.type === "YieldExpression" && parent.delegate) return;
+          context.report({ node, message: `${name}() is a flow and does nothing without yield*` });
+        },
+      }),
+    },
+  },
+};
