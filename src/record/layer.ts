@@ -208,7 +208,6 @@ export class RecordLayer {
    * @throws {TlsAlert} internal_error when the sequence numbers of the key are used up.
    */
   write(type: number, bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
     const protection = this.#writeProtection;
     if (protection === undefined || type === ContentType.change_cipher_spec)
       this.#writePlaintext(type, bytes);

@@ -102,7 +102,7 @@ export class ReadProtection13 implements ReadProtection {
     let last = innerLength - 1;
     while (last >= 0 && inner[last] === 0) last--;
     if (last < 0) throw new TlsAlert("unexpected_message", "inner plaintext without a content type");
-    return { type: inner[last]!, content: inner.subarray(0, last) };
+    return { type: inner[last] ?? 0, content: inner.subarray(0, last) };
   }
 
   wipe(): void {

@@ -37,7 +37,7 @@ export class ByteQueue {
 
   /** The byte at `index`, which must be below {@link length}. */
   at(index: number): number {
-    return this.#bytes[this.#start + index]!;
+    return this.#bytes[this.#start + index] ?? 0;
   }
 
   /** A view of bytes `from..to`, clipped to what is there and dead at the next {@link append}. */
