@@ -1,4 +1,4 @@
-import { alertName, type AlertName, AlertDescription, PeerAlert, TlsAlert } from "../alert.ts";
+import { type AlertName, AlertDescription, PeerAlert, TlsAlert } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { Limits } from "../config/limits.ts";
@@ -23,6 +23,8 @@ import type { ExporterSecret } from "../schedule/tls13.ts";
 import { type CloseReason, NEED_DATA, type TlsEvent } from "./events.ts";
 import { Hooks } from "./hooks.ts";
 import { EnginePort } from "./port.ts";
+import { readAlert } from "./received-alert.ts";
+import { WriteQueue } from "./write-queue.ts";
 
 /** Before a write of this many bytes, the key must have {@link RECORDS_PER_SLICE} records left. */
 const WRITE_SLICE = 2 ** 14;
@@ -39,13 +41,12 @@ export class TlsConnection {
   readonly #notTlsKind: NotTlsError["kind"];
   readonly #postEvents: PostHandshakeEvents;
   readonly #events: TlsEvent[] = [];
+  readonly #queuedWrites: WriteQueue;
   readonly #config: ClientConfig | ServerConfig;
   #runner: FlowRunner<Established>;
   #pending: Extract<TlsEvent, { readonly type: "pending" }> | undefined;
   #established: Established | undefined;
   #keys: TrafficKeys | undefined;
-  #queuedWrites: Uint8Array[] = [];
-  #queuedBytes = 0;
   #hasReadRecord = false;
   #isEof = false;
   #isReadOver = false;
@@ -62,6 +63,7 @@ export class TlsConnection {
     const { settings } = config;
     this.#config = config;
     this.#limits = settings.limits;
+    this.#queuedWrites = new WriteQueue(settings.limits.queuedWriteBytes);
     this.#notTlsKind = notTlsKind;
     this.#hooks = new Hooks(settings.onMessage, settings.onKeyLog);
     this.#records = new RecordLayer({ observer: this.#hooks, limits: settings.limits });
@@ -145,18 +147,10 @@ export class TlsConnection {
       case "closed":
         if (this.#isReadOver) return false;
         throw new TypeError("write() after closeWrite() or unwrap()");
-      case "handshake": {
+      case "handshake":
         if (this.#closeWhenOpen) throw new TypeError("write() after closeWrite()");
-        const limit = this.#limits.queuedWriteBytes;
-        if (this.#queuedBytes + bytes.length > limit) {
-          throw new RangeError(
-            `${this.#queuedBytes + bytes.length} bytes written before the handshake has ended, allowed ${limit}`,
-          );
-        }
-        this.#queuedWrites.push(bytes.slice());
-        this.#queuedBytes += bytes.length;
+        this.#queuedWrites.push(bytes);
         return true;
-      }
       case "open":
         this.#writeData(bytes);
         return this.#writeState === "open";
@@ -283,29 +277,22 @@ export class TlsConnection {
     return { type: "data", data };
   }
 
-  #receiveAlert(alert: Uint8Array): void {
-    this.#hooks.alert("read", alert);
-    const [level = 0, description = 0] = alert;
-    const name = alertName(description);
-    if (level !== AlertLevel.warning && level !== AlertLevel.fatal) {
-      throw new TlsAlert("illegal_parameter", `the peer sent the alert ${name} with level ${level}`);
+  #receiveAlert(bytes: Uint8Array): void {
+    this.#hooks.alert("read", bytes);
+    const received = readAlert(bytes);
+    switch (received.means) {
+      case "close":
+        this.#receiveCloseNotify();
+        return;
+      case "failure":
+        this.#close({ kind: "alert", alert: received.alert, error: new PeerAlert(received.alert) });
+        return;
+      case "warning":
+        if (++this.#warningAlerts > this.#limits.warningAlerts) {
+          throw new TlsAlert("unexpected_message", `more than ${this.#limits.warningAlerts} warning alerts`);
+        }
+        this.#events.push({ type: "warning-alert", alert: received.alert });
     }
-    if (name === "close_notify") {
-      this.#receiveCloseNotify();
-    } else if (level === AlertLevel.fatal) {
-      this.#close({ kind: "alert", alert: name, error: new PeerAlert(name) });
-    } else {
-      this.#receiveWarning(name);
-    }
-  }
-
-  /** TLS 1.3 knows one alert besides close_notify that is no error: user_canceled. RFC 8446 §6. */
-  #receiveWarning(name: ReturnType<typeof alertName>): void {
-    if (name !== "user_canceled") throw new TlsAlert("decode_error", `the peer sent ${name} as a warning`);
-    if (++this.#warningAlerts > this.#limits.warningAlerts) {
-      throw new TlsAlert("unexpected_message", `more than ${this.#limits.warningAlerts} warning alerts`);
-    }
-    this.#events.push({ type: "warning-alert", alert: name });
   }
 
   #receiveCloseNotify(): void {
@@ -337,10 +324,7 @@ export class TlsConnection {
     this.#runner.start();
     this.#events.push({ type: "handshake-complete", info: established.info });
     this.#writeState = "open";
-    const queued = concatBytes(...this.#queuedWrites);
-    this.#queuedWrites = [];
-    this.#queuedBytes = 0;
-    this.#writeData(queued);
+    this.#writeData(this.#queuedWrites.take());
     if (this.#closeWhenOpen) this.closeWrite();
   }
 
@@ -413,7 +397,7 @@ export class TlsConnection {
     this.#keys?.wipe();
     this.#established?.exporter.wipe();
     this.#established?.resumption.wipe();
-    this.#queuedWrites = [];
+    this.#queuedWrites.clear();
     this.#pending = undefined;
   }
 }

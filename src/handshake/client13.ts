@@ -1,14 +1,9 @@
 import { TlsAlert } from "../alert.ts";
-import { equalBytes, hex16, latin1, wipe } from "../bytes.ts";
+import { equalBytes, hex16, wipe } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
-import { CertificateStatusType, ExtensionType, ProtocolVersion } from "../messages/codepoints.ts";
-import type {
-  CertificateRequest,
-  EncryptedExtensions,
-  HelloRetryRequest,
-  ServerHello,
-} from "../messages/handshake13.ts";
+import { CertificateStatusType, ExtensionType } from "../messages/codepoints.ts";
+import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import {
   type AuthenticationRules,
@@ -28,6 +23,7 @@ import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
 import { checkSolicited, chooseCredential, type CredentialChoice, noCredential } from "./negotiate.ts";
 import { checkRecordSizeLimit } from "./record-size-limit.ts";
+import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } from "./server-hello-rules.ts";
 
 /**
  * The client's side of RFC 8446 §2, figure 1 (and figure 2, when the server asks for a second ClientHello).
@@ -59,7 +55,7 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
   io.protectWrites(suite, handshake.clientTraffic);
 
   const encryptedExtensions = yield* io.receive("encrypted_extensions");
-  const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer);
+  const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer.hello);
   const { recordSizeLimit } = encryptedExtensions.body.extensions;
   if (recordSizeLimit !== undefined) io.limitWrites(checkRecordSizeLimit(recordSizeLimit));
   if (recordSizeLimit !== undefined && config.recordSizeLimit !== undefined)
@@ -118,7 +114,7 @@ function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
   const first = yield* sendClientHello(config, io);
   io.allowChangeCipherSpec();
   const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request");
-  const suite = checkServerHello(config, first, answer.body);
+  const suite = checkServerHello(config.settings.cipherSuites, first.hello, answer.body);
   io.transcript.start(suite.hash);
   if (answer.name === "server_hello") {
     io.transcript.add(answer.raw);
@@ -132,7 +128,7 @@ function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
   if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
   const offer = sendSecondClientHello(config, io, first, request);
   const second = yield* io.receive("server_hello");
-  const secondSuite = checkServerHello(config, offer, second.body);
+  const secondSuite = checkServerHello(config.settings.cipherSuites, offer.hello, second.body);
   if (secondSuite !== suite) {
     throw new TlsAlert(
       "illegal_parameter",
@@ -140,57 +136,6 @@ function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
     );
   }
   return { offer, serverHello: second.body, suite, helloRetried: true };
-}
-
-/** What ServerHello and HelloRetryRequest have in common. RFC 8446 §4.1.3. */
-function checkServerHello(
-  config: ClientConfig,
-  { hello }: ClientOffer,
-  answer: ServerHello | HelloRetryRequest,
-): Tls13CipherSuite {
-  checkVersion(answer);
-  if (!equalBytes(answer.legacySessionIdEcho, hello.legacySessionId)) {
-    throw new TlsAlert("illegal_parameter", "server echoes another legacy_session_id than it was sent");
-  }
-  if (answer.legacyCompressionMethod !== 0) {
-    throw new TlsAlert(
-      "illegal_parameter",
-      `server chose compression method ${answer.legacyCompressionMethod}`,
-    );
-  }
-  const suite = config.settings.cipherSuites.find(({ id }) => id === answer.cipherSuite);
-  if (suite === undefined || !hello.cipherSuites.includes(suite.id)) {
-    throw new TlsAlert(
-      "illegal_parameter",
-      `server chose cipher suite ${hex16(answer.cipherSuite)}, which was not offered`,
-    );
-  }
-  return suite;
-}
-
-/** "DOWNGRD" and the version that a server capable of TLS 1.3 was brought down to. RFC 8446 §4.1.3. */
-const DOWNGRADE = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44);
-
-function checkVersion({ legacyVersion, random, extensions }: ServerHello | HelloRetryRequest): void {
-  const { supportedVersions } = extensions;
-  if (supportedVersions === undefined) {
-    if (equalBytes(random.subarray(24, 31), DOWNGRADE)) {
-      throw new TlsAlert(
-        "illegal_parameter",
-        "server was brought down from TLS 1.3: its random holds the downgrade mark",
-      );
-    }
-    throw new TlsAlert(
-      "protocol_version",
-      `server chose version ${hex16(legacyVersion)}, and TLS 1.3 was offered`,
-    );
-  }
-  if (supportedVersions !== ProtocolVersion["TLSv1.3"] || legacyVersion !== ProtocolVersion["TLSv1.2"]) {
-    throw new TlsAlert(
-      "illegal_parameter",
-      `server chose version ${hex16(supportedVersions)} with legacy_version ${hex16(legacyVersion)}`,
-    );
-  }
 }
 
 /** What the server asks for must be possible, and must change something. RFC 8446 §4.1.4, §4.2.8. */
@@ -264,33 +209,6 @@ function ownShare(shares: readonly OwnKeyShare[], group: number): OwnKeyShare | 
   return shares.find((share) => share.group === group);
 }
 
-/** Gives the ALPN protocol that the server chose. RFC 8446 §4.3.1, RFC 7301 §3.1. */
-function checkEncryptedExtensions(
-  { extensions }: EncryptedExtensions,
-  { hello }: ClientOffer,
-): string | null {
-  checkSolicited(
-    "EncryptedExtensions",
-    extensions.order ?? [],
-    extensions.unknown,
-    hello.extensions.order ?? [],
-  );
-  const chosen = extensions.applicationLayerProtocolNegotiation;
-  if (chosen === undefined) return null;
-  const [protocol] = chosen;
-  if (protocol === undefined || chosen.length !== 1) {
-    throw new TlsAlert("decode_error", `server chose ${chosen.length} ALPN protocols`);
-  }
-  const offered = hello.extensions.applicationLayerProtocolNegotiation ?? [];
-  if (!offered.some((name) => equalBytes(name, protocol))) {
-    throw new TlsAlert(
-      "illegal_parameter",
-      `server chose the ALPN protocol ${JSON.stringify(latin1(protocol))}, which was not offered`,
-    );
-  }
-  return latin1(protocol);
-}
-
 interface ServerAuthentication {
   readonly certificateRequest: CertificateRequest | undefined;
   readonly server: Authenticated;
@@ -325,16 +243,6 @@ function* receiveServerAuthentication(
   };
   const server = yield* receiveProof(io, message.body, rules);
   return { certificateRequest, server };
-}
-
-function checkCertificateRequest(request: CertificateRequest): CertificateRequest {
-  if (request.certificateRequestContext.length > 0) {
-    throw new TlsAlert("decode_error", "CertificateRequest in the handshake has a context");
-  }
-  if (request.extensions.signatureAlgorithms === undefined) {
-    throw new TlsAlert("missing_extension", "CertificateRequest holds no signature_algorithms");
-  }
-  return request;
 }
 
 /** Certificate and CertificateVerify, or an empty Certificate when there is none to give. RFC 8446 §4.4.2. */
