@@ -31,19 +31,19 @@ export class UnsupportedRsaPssParameters extends Error {
  *   than the hash, or a trailer other than 1.
  */
 export function readRsaPssParameters(reader: DerReader): RsaPssParameters {
-  return reader.sequence((parameters) => {
-    const hashOid = parameters.optionalExplicit(0, readHashAlgorithm);
-    const maskHashOid = parameters.optionalExplicit(1, readMaskGenAlgorithm);
-    const saltLength = parameters.optionalExplicit(2, (salt) => salt.smallInteger(0xffff)) ?? 20;
-    const trailer = parameters.optionalExplicit(3, (field) => field.smallInteger(0xffff)) ?? 1;
-    const hash = hashByOid.get(hashOid ?? Oid.sha1);
-    if (hash === undefined) throw unsupported(`hash ${hashOid ?? "SHA-1"}`);
-    if (maskHashOid !== hashOid)
-      throw unsupported(`hash ${hash.name} with MGF1 hash ${maskHashOid ?? "SHA-1"}`);
-    if (saltLength > hash.outputLength) throw unsupported(`a salt of ${saltLength} bytes with ${hash.name}`);
-    if (trailer !== 1) throw unsupported(`trailer ${trailer}`);
-    return { hash: hash.name, saltLength };
-  });
+  const { hashOid, mask, saltLength, trailer } = reader.sequence((parameters) => ({
+    hashOid: parameters.optionalExplicit(0, readHashAlgorithm) ?? Oid.sha1,
+    mask: parameters.optionalExplicit(1, readMaskGenAlgorithm) ?? { oid: Oid.mgf1, hashOid: Oid.sha1 },
+    saltLength: parameters.optionalExplicit(2, (salt) => salt.smallInteger(0xffff)) ?? 20,
+    trailer: parameters.optionalExplicit(3, (field) => field.smallInteger(0xffff)) ?? 1,
+  }));
+  const hash = hashByOid.get(hashOid);
+  if (hash === undefined) throw unsupported(`hash ${hashOid}`);
+  if (mask.oid !== Oid.mgf1) throw unsupported(`mask generation function ${mask.oid}`);
+  if (mask.hashOid !== hashOid) throw unsupported(`hash ${hashOid} with MGF1 hash ${mask.hashOid}`);
+  if (saltLength > hash.outputLength) throw unsupported(`a salt of ${saltLength} bytes with ${hash.name}`);
+  if (trailer !== 1) throw unsupported(`trailer ${trailer}`);
+  return { hash: hash.name, saltLength };
 }
 
 const hashByOid: ReadonlyMap<string, { readonly name: RsaPssHash; readonly outputLength: number }> =
@@ -62,12 +62,16 @@ function readHashAlgorithm(explicit: DerReader): string {
   });
 }
 
-/** The object identifier of the hash in MGF1. */
-function readMaskGenAlgorithm(explicit: DerReader): string {
+/** The object identifiers of the mask generation function and, in MGF1, of its hash. */
+function readMaskGenAlgorithm(explicit: DerReader): {
+  readonly oid: string;
+  readonly hashOid: string | undefined;
+} {
   return explicit.sequence((algorithm) => {
     const oid = algorithm.objectIdentifier();
-    if (oid !== Oid.mgf1) throw unsupported(`mask generation function ${oid}`);
-    return readHashAlgorithm(algorithm);
+    if (oid === Oid.mgf1) return { oid, hashOid: readHashAlgorithm(algorithm) };
+    if (!algorithm.isAtEnd) algorithm.element();
+    return { oid, hashOid: undefined };
   });
 }
 

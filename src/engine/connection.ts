@@ -166,7 +166,7 @@ export class TlsConnection {
     if (this.#writeState !== "open") return;
     this.#sendAlert(AlertLevel.warning, "close_notify");
     this.#writeState = "closed";
-    if (this.#isReadOver) this.#forget();
+    if (this.#isReadOver) this.forget();
   }
 
   /** Ends TLS; when the peer has agreed, {@link takeUnread} has what it sent behind. */
@@ -306,7 +306,7 @@ export class TlsConnection {
       return;
     }
     this.#events.push({ type: "closed", how: { kind: "clean" } });
-    if (this.#writeState === "closed") this.#forget();
+    if (this.#writeState === "closed") this.forget();
   }
 
   #finishHandshake(): void {
@@ -382,11 +382,11 @@ export class TlsConnection {
     this.#isReadOver = true;
     this.#writeState = "closed";
     if (!isReported) this.#events.push({ type: "closed", how });
-    this.#forget();
+    this.forget();
   }
 
   /** Both directions are over: what is secret is wiped, what is to be sent is kept. */
-  #forget(): void {
+  forget(): void {
     const output = this.#records.takeOutput();
     this.#lastOutput =
       this.#lastOutput === null || output === null

@@ -35,6 +35,9 @@ export class TlsEngine {
   #isEof = false;
   #isReadOver = false;
   #isWriteOver = false;
+  #isAborted = false;
+  /** Of a TLS that was unwrapped. */
+  #hookErrors: unknown[] = [];
 
   /** A client that speaks TLS from the first byte; its first flight is output already. */
   static client(config: ClientConfig): TlsEngine {
@@ -109,7 +112,10 @@ export class TlsEngine {
     if (data !== undefined) return { type: "data", data };
     if (!this.#isEof || this.#isReadOver) return NEED_DATA;
     this.#isReadOver = true;
-    return { type: "closed", how: { kind: "clean" } };
+    return {
+      type: "closed",
+      how: this.#isAborted ? { kind: "aborted", alertSent: null } : { kind: "clean" },
+    };
   }
 
   /**
@@ -170,6 +176,7 @@ export class TlsEngine {
     }
     if (this.#isReadOver && this.#isWriteOver) return;
     this.#isWriteOver = true;
+    this.#isAborted = true;
     this.#plaintextInput = [];
     this.#isEof = true;
   }
@@ -240,7 +247,9 @@ export class TlsEngine {
 
   /** What `onMessage` and `onKeyLog` have thrown since the last call, oldest first. Nothing of it has disturbed the connection. */
   takeHookErrors(): readonly unknown[] {
-    return this.#tls?.takeHookErrors() ?? [];
+    const kept = this.#hookErrors;
+    this.#hookErrors = [];
+    return [...kept, ...(this.#tls?.takeHookErrors() ?? [])];
   }
 
   #returnToPlaintext(tls: TlsConnection): void {
@@ -248,6 +257,8 @@ export class TlsEngine {
     if (output !== null) this.#output.push(output);
     const unread = tls.takeUnread();
     if (unread.length > 0) this.#plaintextInput.push(unread);
+    this.#hookErrors.push(...tls.takeHookErrors());
+    tls.forget();
     this.#tls = undefined;
   }
 }

@@ -109,7 +109,8 @@ function checkKeyShares(shares: readonly KeyShareEntry[], supported: readonly nu
   if (new Set(groups).size !== groups.length) {
     throw new TlsAlert("illegal_parameter", `two key shares for one group: ${groups.map(hex16).join(", ")}`);
   }
-  const unsupported = groups.find((group) => !supported.includes(group));
+  const listed = new Set(supported);
+  const unsupported = groups.find((group) => !listed.has(group));
   if (unsupported !== undefined) {
     throw new TlsAlert(
       "illegal_parameter",

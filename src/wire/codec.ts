@@ -191,7 +191,8 @@ export function extensions<S extends Record<string, ExtensionSpec<unknown>>>(
     read(reader) {
       const values: Record<string, unknown> = {};
       const unknown: RawExtension[] = [];
-      const order: number[] = [];
+      // A set, since a block may hold 16,383 extensions.
+      const seen = new Set<number>();
       const block =
         optional && reader.remaining === 0
           ? new Reader(new Uint8Array())
@@ -199,8 +200,8 @@ export function extensions<S extends Record<string, ExtensionSpec<unknown>>>(
       while (block.remaining > 0) {
         const type = block.uint(2);
         const body = block.sub(block.uint(2));
-        if (order.includes(type)) throw new TlsAlert(duplicate, `extension ${type} appears twice`);
-        order.push(type);
+        if (seen.has(type)) throw new TlsAlert(duplicate, `extension ${type} appears twice`);
+        seen.add(type);
         const known = byType.get(type);
         if (known === undefined) {
           unknown.push({ type, body: body.take(body.remaining) });
@@ -210,7 +211,7 @@ export function extensions<S extends Record<string, ExtensionSpec<unknown>>>(
         }
       }
       // Keys of S come from S's own codecs, which the compiler cannot see.
-      return { ...values, ...(unknown.length > 0 && { unknown }), order } as ExtensionValues<S>;
+      return { ...values, ...(unknown.length > 0 && { unknown }), order: [...seen] } as ExtensionValues<S>;
     },
     write(writer, values) {
       writePrefixed(writer, min, max, () => {
