@@ -1,0 +1,648 @@
+import { AlertDescription, alertName, type ReceivedAlertName } from "../../src/alert.ts";
+import { concatBytes, equalBytes } from "../../src/bytes.ts";
+import type {
+  Awaitable,
+  KeyExchangeGroup,
+  OwnKeyShare,
+  Tls13CipherSuite,
+} from "../../src/crypto/provider.ts";
+import { x25519 } from "../../src/crypto/groups/x25519.ts";
+import { nobleProvider } from "../../src/crypto/noble.ts";
+import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
+import {
+  type ClientConfig,
+  ContentType,
+  type Credential,
+  NEED_DATA,
+  ProtocolVersion,
+  type ServerConfig,
+  TlsEngine,
+  type TlsEvent,
+} from "../../src/index.ts";
+import {
+  decodeHandshake,
+  encodeHandshake,
+  type HandshakeBody,
+  handshakeName,
+  type HandshakeName,
+} from "../../src/messages/handshake.ts";
+import { type ClientHello, HELLO_RETRY_REQUEST_RANDOM } from "../../src/messages/handshake13.ts";
+import { HandshakeJoiner } from "../../src/record/joiner.ts";
+import { RecordLayer } from "../../src/record/layer.ts";
+import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
+import { EarlySecret, type HandshakeSecret, type MainSecret } from "../../src/schedule/tls13.ts";
+import type { TrafficSecret } from "../../src/schedule/traffic.ts";
+import { Transcript } from "../../src/schedule/transcript.ts";
+
+/** What is forged in a message, in this order. What a forger says otherwise is what an honest peer would say. */
+export interface Forgery<K extends HandshakeName> {
+  /** Its fields; the codec still keeps their bounds. */
+  readonly body?: (body: HandshakeBody<K>) => HandshakeBody<K>;
+  /** Its bytes, header included. They enter the forger's transcript. */
+  readonly raw?: (raw: Uint8Array) => Uint8Array;
+  /** Bytes behind it in its last record, which do not enter the transcript. */
+  readonly tail?: Uint8Array;
+}
+
+/** A {@link Forgery}, or only its `body`. */
+export type Change<K extends HandshakeName> = Forgery<K> | NonNullable<Forgery<K>["body"]>;
+
+/** How a record is put on the wire; what is absent is as RFC 8446 §5 has it. */
+export interface RecordShape {
+  /** The type in the header. */
+  readonly outerType?: number;
+  readonly version?: number;
+  /** Bytes of padding. */
+  readonly padding?: number;
+  /** Without protection, although there are keys. */
+  readonly plaintext?: boolean;
+}
+
+/** An alert that the engine has sent. */
+export interface SentAlert {
+  readonly level: number;
+  readonly alert: ReceivedAlertName;
+  readonly isProtected: boolean;
+}
+
+/** What a {@link Forger} is made with. */
+export interface ForgerOptions {
+  readonly suite?: Tls13CipherSuite;
+  readonly group?: KeyExchangeGroup;
+  /** A client without one answers a CertificateRequest with an empty list; a server needs one. */
+  readonly credential?: Credential;
+  /** Seed of everything random that the forger says. */
+  readonly seed?: number;
+}
+
+const UNLIMITED = { emptyRecords: 2 ** 20, changeCipherSpecs: 2 ** 20 };
+
+/**
+ * A scripted peer of a real engine: it does the handshake with real keys, and forges what it is told to. Every method
+ * delivers at once and takes what the engine answers; nothing here refuses anything.
+ */
+abstract class Forger {
+  readonly engine: TlsEngine;
+  /** Everything that the engine has reported; the bytes of `data` are copies. */
+  readonly events: TlsEvent[] = [];
+  /** Everything that the engine has sent besides alerts and ChangeCipherSpec. */
+  readonly messages: { readonly name: HandshakeName | undefined; readonly raw: Uint8Array }[] = [];
+  readonly alerts: SentAlert[] = [];
+  readonly data: Uint8Array[] = [];
+  readonly suite: Tls13CipherSuite;
+  readonly group: KeyExchangeGroup;
+  readonly credential: Credential | undefined;
+  readonly transcript = new Transcript();
+  readonly random: (length: number) => Uint8Array;
+  /** Cuts the bytes of a handshake record into fragments, one for each record. */
+  fragment: (content: Uint8Array) => readonly Uint8Array[] = (content) => [content];
+  /** Bytes of padding of every protected record. */
+  padding = 0;
+  handshake: HandshakeSecret | undefined;
+  main: MainSecret | undefined;
+  /** Whether the engine's Finished was what the transcript asks for; undefined before it. */
+  isPeerFinishedGood: boolean | undefined;
+  protected readonly reader = new RecordLayer({ limits: UNLIMITED });
+  readonly #joiner = new HandshakeJoiner(2 ** 24 - 1);
+  #sealer: RecordSealer | undefined;
+  #held: Uint8Array[] | undefined;
+
+  protected constructor(engine: TlsEngine, options: ForgerOptions) {
+    this.engine = engine;
+    this.suite = options.suite ?? TLS_AES_128_GCM_SHA256;
+    this.group = options.group ?? x25519;
+    this.credential = options.credential;
+    this.random = seededRandom(options.seed ?? 1);
+    this.reader.changeCipherSpecPolicy = "drop";
+  }
+
+  /** Gives `bytes` to the engine as they are. */
+  deliver(bytes: Uint8Array): void {
+    if (this.#held !== undefined) {
+      this.#held.push(bytes);
+      return;
+    }
+    this.engine.receive(bytes);
+    this.pump();
+  }
+
+  /** Runs `steps`, whose bytes are then cut by `split` and delivered piece by piece, each one taken by itself. */
+  together(steps: () => void, split: (bytes: Uint8Array) => Iterable<Uint8Array> = (bytes) => [bytes]): void {
+    this.#held = [];
+    steps();
+    const bytes = concatBytes(...this.#held);
+    this.#held = undefined;
+    for (const piece of split(bytes)) this.deliver(piece);
+  }
+
+  /** Sends one record of `content`, protected if there are keys. */
+  sendRecord(type: number, content: Uint8Array, shape: RecordShape = {}): void {
+    const sealer = shape.plaintext === true ? undefined : this.#sealer;
+    const padding = new Uint8Array(shape.padding ?? this.padding);
+    if (sealer === undefined) this.deliver(plainRecord(type, content, shape.version));
+    else this.deliver(sealer.seal(concatBytes(content, Uint8Array.of(type), padding), shape));
+  }
+
+  /** Sends a protected record whose TLSInnerPlaintext is `inner`, with `mangle` done to its bytes. */
+  sendInner(inner: Uint8Array, shape: RecordShape = {}, mangle = (record: Uint8Array) => record): void {
+    if (this.#sealer === undefined) throw new TypeError("there are no keys");
+    this.deliver(mangle(this.#sealer.seal(inner, shape)));
+  }
+
+  /** Sends `bytes` as records of type handshake. */
+  sendHandshake(bytes: Uint8Array, shape: RecordShape = {}): void {
+    for (const fragment of this.fragment(bytes)) this.sendRecord(ContentType.handshake, fragment, shape);
+  }
+
+  sendAlert(level: number, description: keyof typeof AlertDescription | number, shape?: RecordShape): void {
+    const number = typeof description === "number" ? description : AlertDescription[description];
+    this.sendRecord(ContentType.alert, Uint8Array.of(level, number), shape);
+  }
+
+  sendData(bytes: Uint8Array, shape?: RecordShape): void {
+    this.sendRecord(ContentType.application_data, bytes, shape);
+  }
+
+  sendChangeCipherSpec(content: Uint8Array = Uint8Array.of(1)): void {
+    this.sendRecord(ContentType.change_cipher_spec, content, { plaintext: true });
+  }
+
+  /** Sends KeyUpdate, and protects by the next keys from then on. RFC 8446 §4.6.3. */
+  keyUpdate(change: Change<"key_update"> = {}, requestUpdate: 0 | 1 = 0): void {
+    const { raw, tail } = forge("key_update", { requestUpdate }, change);
+    this.sendHandshake(concatBytes(raw, tail));
+    this.ownTraffic = this.ownTraffic.next();
+    this.protectBy(this.ownTraffic);
+  }
+
+  /** Takes what the engine reports and sends. */
+  pump(): void {
+    for (;;) {
+      const event = this.engine.nextEvent();
+      if (event === NEED_DATA) break;
+      if (event.type === "pending")
+        throw new TypeError("a forger talks to engines whose hooks answer at once");
+      this.events.push(event.type === "data" ? { type: "data", data: event.data.slice() } : event);
+    }
+    const output = this.engine.takeOutput();
+    if (output === null) return;
+    this.reader.receive(output);
+    for (let record = this.reader.read(); record !== undefined; record = this.reader.read()) {
+      const { type, fragment, isProtected } = record;
+      if (type === ContentType.application_data) this.data.push(fragment.slice());
+      if (type === ContentType.alert) {
+        const [level = 0, description = 0] = fragment;
+        this.alerts.push({ level, alert: alertName(description), isProtected });
+      }
+      if (type === ContentType.handshake) this.#readHandshake(fragment);
+    }
+  }
+
+  /** A message as it would be sent; it is in the transcript, and nowhere else. */
+  protected record<K extends HandshakeName>(name: K, body: HandshakeBody<K>, change: Change<K>): Uint8Array {
+    const { raw, tail } = forge(name, body, change);
+    this.transcript.add(raw);
+    return concatBytes(raw, tail);
+  }
+
+  protected protectBy(secret: TrafficSecret): void {
+    this.#sealer = new RecordSealer(this.suite, secret);
+  }
+
+  protected openBy(secret: TrafficSecret): void {
+    // The engine may fail before it has keys, and says so without them.
+    this.reader.protectReads(this.suite, secret.trafficKeys(this.suite.aead), {
+      plaintextAlertAllowed: true,
+    });
+  }
+
+  /** The traffic secret that the forger writes under, after its Finished. */
+  protected abstract ownTraffic: TrafficSecret;
+
+  protected abstract receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void;
+
+  #readHandshake(fragment: Uint8Array): void {
+    this.#joiner.push(fragment);
+    for (let raw = this.#joiner.next(); raw !== undefined; raw = this.#joiner.next()) {
+      const name = handshakeName(raw);
+      this.messages.push({ name, raw });
+      this.receiveMessage(name, raw);
+    }
+  }
+}
+
+export type { Forger };
+
+/** What a {@link ForgedServer} does in a handshake, in this order. */
+export type ServerStep =
+  | "serverHello"
+  | "encryptedExtensions"
+  | "certificateRequest"
+  | "certificate"
+  | "certificateVerify"
+  | "finished";
+
+/** A server for a client engine. */
+export class ForgedServer extends Forger {
+  /** The last ClientHello of the engine. */
+  clientHello!: ClientHello;
+  readonly #asksForCertificate: boolean;
+  #ownTraffic: TrafficSecret | undefined;
+  #peerTraffic: TrafficSecret | undefined;
+  #next: ServerStep | "nothing" = "serverHello";
+
+  constructor(
+    config: ClientConfig,
+    {
+      asksForCertificate = false,
+      ...options
+    }: ForgerOptions & { readonly asksForCertificate?: boolean } = {},
+  ) {
+    super(TlsEngine.client(config), options);
+    this.#asksForCertificate = asksForCertificate;
+    this.pump();
+  }
+
+  /** Does what comes before `step`, as an honest server would. */
+  upTo(step: ServerStep): this {
+    while (this.#next !== step && this.#next !== "nothing") this[this.#next]();
+    return this;
+  }
+
+  /** Does all that is left of the handshake. */
+  complete(): this {
+    while (this.#next !== "nothing") this[this.#next]();
+    return this;
+  }
+
+  helloRetryRequest(change: Change<"hello_retry_request"> = {}): void {
+    this.transcript.start(this.suite.hash);
+    this.transcript.replaceByMessageHash();
+    this.sendHandshake(this.record("hello_retry_request", this.helloRetryRequestBody(), change));
+  }
+
+  /** Asks for a share of {@link group}. */
+  helloRetryRequestBody(): HandshakeBody<"hello_retry_request"> {
+    return {
+      legacyVersion: ProtocolVersion["TLSv1.2"],
+      random: HELLO_RETRY_REQUEST_RANDOM.slice(),
+      legacySessionIdEcho: this.clientHello.legacySessionId,
+      cipherSuite: this.suite.id,
+      legacyCompressionMethod: 0,
+      extensions: { supportedVersions: ProtocolVersion["TLSv1.3"], keyShare: this.group.id },
+    };
+  }
+
+  serverHello(change: Change<"server_hello"> = {}): void {
+    const { suite, group, clientHello, transcript } = this;
+    const theirs = clientHello.extensions.keyShare?.find((entry) => entry.group === group.id)?.keyExchange;
+    // Without a share of the client there is no secret; it will not come to that.
+    const own =
+      theirs === undefined
+        ? { keyExchange: answered(group.generate(this.random)).keyExchange, sharedSecret: this.random(32) }
+        : answered(group.respond(theirs, this.random));
+    transcript.start(suite.hash);
+    const message = this.record(
+      "server_hello",
+      {
+        legacyVersion: ProtocolVersion["TLSv1.2"],
+        random: this.random(32),
+        legacySessionIdEcho: clientHello.legacySessionId,
+        cipherSuite: suite.id,
+        legacyCompressionMethod: 0,
+        extensions: {
+          supportedVersions: ProtocolVersion["TLSv1.3"],
+          keyShare: { group: group.id, keyExchange: own.keyExchange },
+        },
+      },
+      change,
+    );
+    this.handshake = new EarlySecret(suite.hash).handshake(own.sharedSecret, transcript.digest());
+    this.openBy(this.handshake.clientTraffic);
+    this.#next = "encryptedExtensions";
+    this.sendHandshake(message);
+    this.protectBy(this.handshake.serverTraffic);
+  }
+
+  encryptedExtensions(change: Change<"encrypted_extensions"> = {}): void {
+    this.#next = this.#asksForCertificate ? "certificateRequest" : "certificate";
+    this.sendHandshake(this.record("encrypted_extensions", { extensions: {} }, change));
+  }
+
+  certificateRequest(change: Change<"certificate_request"> = {}): void {
+    const signatureAlgorithms = nobleProvider().signatureVerifiers.map(({ id }) => id);
+    this.#next = "certificate";
+    this.sendHandshake(
+      this.record(
+        "certificate_request",
+        { certificateRequestContext: new Uint8Array(), extensions: { signatureAlgorithms } },
+        change,
+      ),
+    );
+  }
+
+  certificate(change: Change<"certificate"> = {}): void {
+    this.#next = "certificateVerify";
+    this.sendHandshake(this.record("certificate", certificateBody(this.credential), change));
+  }
+
+  certificateVerify(change: Change<"certificate_verify"> = {}): void {
+    this.#next = "finished";
+    const body = signTranscript(this, "server");
+    this.sendHandshake(this.record("certificate_verify", body, change));
+  }
+
+  finished(change: Change<"finished"> = {}): void {
+    const { serverTraffic } = present(this.handshake);
+    this.#next = "nothing";
+    const verifyData = serverTraffic.finished(this.transcript.digest());
+    const message = this.record("finished", { verifyData }, change);
+    this.main = present(this.handshake).main(this.transcript.digest());
+    this.sendHandshake(message);
+    this.ownTraffic = this.main.serverTraffic;
+    this.protectBy(this.ownTraffic);
+  }
+
+  newSessionTicket(change: Change<"new_session_ticket"> = {}): void {
+    const body = {
+      ticketLifetime: 7200,
+      ticketAgeAdd: 1,
+      ticketNonce: Uint8Array.of(0),
+      ticket: Uint8Array.of(1, 2, 3),
+      extensions: {},
+    };
+    const { raw, tail } = forge("new_session_ticket", body, change);
+    this.sendHandshake(concatBytes(raw, tail));
+  }
+
+  protected get ownTraffic(): TrafficSecret {
+    return present(this.#ownTraffic);
+  }
+
+  protected set ownTraffic(secret: TrafficSecret) {
+    this.#ownTraffic = secret;
+  }
+
+  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
+    switch (name) {
+      case "client_hello":
+        this.clientHello = decodeHandshake(name, raw);
+        break;
+      case "finished": {
+        const verifyData = present(this.handshake).clientTraffic.finished(this.transcript.digest());
+        this.isPeerFinishedGood = equalBytes(decodeHandshake(name, raw).verifyData, verifyData);
+        this.#peerTraffic = present(this.main).clientTraffic;
+        this.openBy(this.#peerTraffic);
+        break;
+      }
+      case "key_update":
+        this.#peerTraffic = present(this.#peerTraffic).next();
+        this.openBy(this.#peerTraffic);
+        return;
+      default:
+    }
+    this.transcript.add(raw);
+  }
+}
+
+/** What a {@link ForgedClient} does in a handshake, in this order. */
+export type ClientStep = "clientHello" | "certificate" | "certificateVerify" | "finished";
+
+/** A client for a server engine. */
+export class ForgedClient extends Forger {
+  /** The last ClientHello that was sent, as it should have been without {@link Forgery.raw}. */
+  hello: ClientHello;
+  readonly shares: readonly OwnKeyShare[];
+  /** The HelloRetryRequest of the engine. */
+  retryRequest: HandshakeBody<"hello_retry_request"> | undefined;
+  #ownTraffic: TrafficSecret | undefined;
+  #peerTraffic: TrafficSecret | undefined;
+  #isAskedForCertificate = false;
+  #next: ClientStep | "nothing" = "clientHello";
+
+  constructor(config: ServerConfig, options: ForgerOptions = {}) {
+    super(TlsEngine.server(config), options);
+    this.shares = [answered(this.group.generate(this.random))];
+    this.hello = this.#offer();
+    this.pump();
+  }
+
+  /** Does what comes before `step`, as an honest client would. */
+  upTo(step: ClientStep): this {
+    while (this.#next !== step && this.#next !== "nothing") this[this.#next]();
+    return this;
+  }
+
+  /** Does all that is left of the handshake. */
+  complete(): this {
+    while (this.#next !== "nothing") this[this.#next]();
+    return this;
+  }
+
+  /** Sends {@link hello}; the second one too. */
+  clientHello(change: Change<"client_hello"> = {}): void {
+    const { body, ...bytes }: Forgery<"client_hello"> =
+      typeof change === "function" ? { body: change } : change;
+    this.hello = body?.(this.hello) ?? this.hello;
+    this.sendHandshake(this.record("client_hello", this.hello, bytes), { version: ProtocolVersion.TLSv1 });
+  }
+
+  /** Sends no key share, which makes the engine ask for one. */
+  clientHelloWithoutShare(): void {
+    this.clientHello((hello) => ({ ...hello, extensions: { ...hello.extensions, keyShare: [] } }));
+  }
+
+  /** Answers {@link retryRequest}: the share that {@link clientHelloWithoutShare} has left out, and the cookie. */
+  secondClientHello(change: Change<"client_hello"> = {}): void {
+    const { cookie } = present(this.retryRequest).extensions;
+    const keyShare = this.shares.map(({ group, keyExchange }) => ({ group, keyExchange }));
+    this.hello = {
+      ...this.hello,
+      extensions: { ...this.hello.extensions, keyShare, ...(cookie !== undefined && { cookie }) },
+    };
+    this.clientHello(change);
+  }
+
+  certificate(change: Change<"certificate"> = {}): void {
+    this.#next = this.credential === undefined ? "finished" : "certificateVerify";
+    this.sendHandshake(this.record("certificate", certificateBody(this.credential), change));
+  }
+
+  certificateVerify(change: Change<"certificate_verify"> = {}): void {
+    this.#next = "finished";
+    const body = signTranscript(this, "client");
+    this.sendHandshake(this.record("certificate_verify", body, change));
+  }
+
+  finished(change: Change<"finished"> = {}): void {
+    this.#next = "nothing";
+    const verifyData = present(this.handshake).clientTraffic.finished(this.transcript.digest());
+    this.sendHandshake(this.record("finished", { verifyData }, change));
+    this.ownTraffic = present(this.main).clientTraffic;
+    this.protectBy(this.ownTraffic);
+  }
+
+  protected get ownTraffic(): TrafficSecret {
+    return present(this.#ownTraffic);
+  }
+
+  protected set ownTraffic(secret: TrafficSecret) {
+    this.#ownTraffic = secret;
+  }
+
+  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
+    switch (name) {
+      case "hello_retry_request":
+        this.retryRequest = decodeHandshake(name, raw);
+        this.transcript.start(this.suite.hash);
+        this.transcript.replaceByMessageHash();
+        break;
+      case "server_hello":
+        this.transcript.add(raw);
+        this.#deriveHandshakeSecrets(decodeHandshake(name, raw));
+        return;
+      case "certificate_request":
+        this.#isAskedForCertificate = true;
+        break;
+      case "finished": {
+        const verifyData = present(this.handshake).serverTraffic.finished(this.transcript.digest());
+        this.isPeerFinishedGood = equalBytes(decodeHandshake(name, raw).verifyData, verifyData);
+        this.transcript.add(raw);
+        this.main = present(this.handshake).main(this.transcript.digest());
+        this.#peerTraffic = this.main.serverTraffic;
+        this.openBy(this.#peerTraffic);
+        this.#next = this.#isAskedForCertificate ? "certificate" : "finished";
+        return;
+      }
+      case "key_update":
+        this.#peerTraffic = present(this.#peerTraffic).next();
+        this.openBy(this.#peerTraffic);
+        return;
+      default:
+    }
+    this.transcript.add(raw);
+  }
+
+  #deriveHandshakeSecrets({ extensions }: HandshakeBody<"server_hello">): void {
+    const { hash } = this.suite;
+    const { group, keyExchange } = present(extensions.keyShare);
+    const own = present(this.shares.find((share) => share.group === group));
+    this.transcript.start(hash);
+    const sharedSecret = answered(own.sharedSecret(keyExchange));
+    this.handshake = new EarlySecret(hash).handshake(sharedSecret, this.transcript.digest());
+    this.openBy(this.handshake.serverTraffic);
+    this.protectBy(this.handshake.clientTraffic);
+  }
+
+  #offer(): ClientHello {
+    return {
+      legacyVersion: ProtocolVersion["TLSv1.2"],
+      random: this.random(32),
+      legacySessionId: this.random(32),
+      cipherSuites: [this.suite.id],
+      legacyCompressionMethods: Uint8Array.of(0),
+      extensions: {
+        supportedGroups: [this.group.id],
+        signatureAlgorithms: nobleProvider().signatureVerifiers.map(({ id }) => id),
+        supportedVersions: [ProtocolVersion["TLSv1.3"]],
+        keyShare: this.shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
+      },
+    };
+  }
+}
+
+/** A handshake message of any type with any body. */
+export function rawMessage(type: number, body: Uint8Array = new Uint8Array()): Uint8Array {
+  const { length } = body;
+  return concatBytes(Uint8Array.of(type, length >>> 16, (length >>> 8) & 0xff, length & 0xff), body);
+}
+
+/** `raw` with its body replaced and its header set right. */
+export function withBody(raw: Uint8Array, change: (body: Uint8Array) => Uint8Array): Uint8Array {
+  return rawMessage(raw[0] ?? 0, change(raw.subarray(4)));
+}
+
+/** A record without protection. */
+export function plainRecord(type: number, fragment: Uint8Array, version = 0x0303): Uint8Array {
+  const { length } = fragment;
+  return concatBytes(
+    Uint8Array.of(type, version >>> 8, version & 0xff, length >>> 8, length & 0xff),
+    fragment,
+  );
+}
+
+/** Bytes that look random and depend on `seed` alone: mulberry32. */
+export function seededRandom(seed: number): (length: number) => Uint8Array {
+  let state = seed >>> 0;
+  const byte = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 8) & 0xff;
+  };
+  return (length) => Uint8Array.from({ length }, byte);
+}
+
+/** Seals records under one key, with any header around any plaintext: WriteProtection13 allows only good ones. */
+class RecordSealer {
+  readonly #suite: Tls13CipherSuite;
+  readonly #sealer: ReturnType<Tls13CipherSuite["aead"]["sealer"]>;
+  readonly #iv: Uint8Array;
+  #sequence = 0n;
+
+  constructor(suite: Tls13CipherSuite, secret: TrafficSecret) {
+    const { key, iv } = secret.trafficKeys(suite.aead);
+    this.#suite = suite;
+    this.#sealer = suite.aead.sealer(key);
+    this.#iv = iv;
+  }
+
+  seal(inner: Uint8Array, { outerType = 23, version = 0x0303 }: RecordShape): Uint8Array {
+    const record = plainRecord(outerType, new Uint8Array(inner.length + this.#suite.aead.tagLength), version);
+    const nonce = this.#iv.slice();
+    const view = new DataView(nonce.buffer, 4);
+    view.setBigUint64(0, view.getBigUint64(0) ^ this.#sequence++);
+    this.#sealer.seal(nonce, record.subarray(0, 5), inner, record.subarray(5));
+    return record;
+  }
+}
+
+function forge<K extends HandshakeName>(
+  name: K,
+  body: HandshakeBody<K>,
+  change: Change<K>,
+): { readonly raw: Uint8Array; readonly tail: Uint8Array } {
+  const forgery: Forgery<K> = typeof change === "function" ? { body: change } : change;
+  const raw = encodeHandshake(name, forgery.body?.(body) ?? body);
+  return { raw: forgery.raw?.(raw) ?? raw, tail: forgery.tail ?? new Uint8Array() };
+}
+
+function certificateBody(credential: Credential | undefined): HandshakeBody<"certificate"> {
+  const chain = credential?.certificateChain ?? [];
+  return {
+    certificateRequestContext: new Uint8Array(),
+    certificateList: chain.map((certData) => ({ certData, extensions: {} })),
+  };
+}
+
+function signTranscript(
+  { credential, transcript, random }: Forger,
+  signer: "client" | "server",
+): HandshakeBody<"certificate_verify"> {
+  const { key } = present(credential);
+  const algorithm = present(key.schemes[0]);
+  const content = certificateVerifyContent(signer, transcript.digest());
+  return { algorithm, signature: answered(key.sign(algorithm, content, random)) };
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError("the forger is not that far");
+  return value;
+}
+
+/** What a provider gives that answers at once. */
+function answered<T>(value: Awaitable<T>): T {
+  if (typeof value === "object" && value !== null && "then" in value)
+    throw new TypeError("a forger needs a provider that answers at once");
+  return value as T;
+}
