@@ -1,5 +1,5 @@
 import { equalBytes, hex } from "../../src/bytes.ts";
-import { MessageContentType, type TlsMessage } from "../../src/config/hooks.ts";
+import type { TlsMessage } from "../../src/config/hooks.ts";
 import { nobleCipherSuites } from "../../src/crypto/noble.ts";
 import type { Hash, Tls13CipherSuite } from "../../src/crypto/provider.ts";
 import { ContentType } from "../../src/messages/codepoints.ts";
@@ -11,13 +11,12 @@ import {
   type HandshakeName,
 } from "../../src/messages/handshake.ts";
 import type { ClientHello, ServerHello } from "../../src/messages/handshake13.ts";
-import { MAX_CIPHERTEXT_EXPANSION_13, MAX_PLAINTEXT_LENGTH, RecordBuffer } from "../../src/record/framing.ts";
 import type { RawRecord } from "../../src/record/framing.ts";
-import { HandshakeJoiner } from "../../src/record/joiner.ts";
-import { type InnerPlaintext, ReadProtection13 } from "../../src/record/protection.ts";
 import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
 import { TrafficSecret } from "../../src/schedule/traffic.ts";
 import { Transcript } from "../../src/schedule/transcript.ts";
+import { type Happening, readEvent, writtenEvent } from "../observer/callback-events.ts";
+import { Direction } from "../observer/direction.ts";
 import { fromHex } from "./hex.ts";
 
 /** One end of a connection. */
@@ -161,9 +160,9 @@ export class ConnectionObserver {
     const written: ObservedEvent[] = [];
     const read: ObservedEvent[] = [];
     const report = (happening: Happening): void => {
-      written.push({ side: sender, direction: "write", ...writtenEvent(happening) });
+      written.push({ side: sender, ...writtenEvent(happening) });
       if (this.#hasStoppedReading[receiver] || happening.is === "change_cipher_spec") return;
-      read.push({ side: receiver, direction: "read", ...readEvent(happening) });
+      read.push({ side: receiver, ...readEvent(happening) });
       if (happening.is === "handshake" && happening.data[0] === refused)
         this.#hasStoppedReading[receiver] = true;
     };
@@ -323,138 +322,5 @@ export class ConnectionObserver {
       hash: this.#suite?.hash,
       transcriptHash,
     };
-  }
-}
-
-/** What one side sends: its records, their protection, and the messages in them. */
-class Direction {
-  readonly received = new RecordBuffer();
-  readonly joiner = new HandshakeJoiner(2 ** 24 - 1);
-  readonly #sender: Side;
-  #suite: Tls13CipherSuite | undefined;
-  #secret: TrafficSecret | undefined;
-  #protection: ReadProtection13 | undefined;
-  #earlySecret: Uint8Array | undefined;
-  #hasOpened = false;
-  isProtected = false;
-
-  constructor(sender: Side) {
-    this.#sender = sender;
-  }
-
-  /** Whether early data may be next. */
-  get isEarly(): boolean {
-    return this.#earlySecret !== undefined;
-  }
-
-  get pending(): number {
-    return this.received.length + (this.joiner.isAligned ? 0 : 1);
-  }
-
-  next(): RawRecord | undefined {
-    return this.received.next(MAX_PLAINTEXT_LENGTH + MAX_CIPHERTEXT_EXPANSION_13);
-  }
-
-  /** What is in a record. Before the first one that is protected, an alert may be unprotected: its sender may have no keys yet. */
-  open(record: RawRecord): InnerPlaintext {
-    const isPlaintextAlert = record.type === ContentType.alert && !this.#hasOpened;
-    if (!this.isProtected || isPlaintextAlert) return { type: record.type, content: record.fragment };
-    if (this.#protection === undefined && this.#earlySecret !== undefined) {
-      this.#chooseEarlySuite(this.#earlySecret, record);
-    }
-    if (this.#protection === undefined)
-      throw new Error(`the secret of a record of the ${this.#sender} is not known`);
-    const inner = this.#protection.open(record);
-    if (inner === undefined) throw new Error(`a record of the ${this.#sender} does not authenticate`);
-    this.#hasOpened = true;
-    return inner;
-  }
-
-  unprotect(): void {
-    this.#replace(undefined, undefined);
-    this.isProtected = false;
-  }
-
-  /** Records from here on are protected; without a `secret`, they cannot be opened. */
-  protect(suite: Tls13CipherSuite, secret: TrafficSecret | undefined): void {
-    this.#replace(suite, secret);
-  }
-
-  /** The suite of early data is that of the PSK, which nothing on the wire tells at this point: the first record must. */
-  protectEarlyData(secret: Uint8Array): void {
-    this.#replace(undefined, undefined);
-    this.#earlySecret = secret;
-  }
-
-  updateKey(): void {
-    if (this.#suite === undefined || this.#secret === undefined) throw new Error("KeyUpdate without keys");
-    this.#replace(this.#suite, this.#secret.next());
-  }
-
-  #replace(suite: Tls13CipherSuite | undefined, secret: TrafficSecret | undefined): void {
-    if (!this.joiner.isAligned) throw new Error(`a message of the ${this.#sender} spans a change of keys`);
-    this.#suite = suite;
-    this.#secret = secret;
-    this.#protection = suite && secret && new ReadProtection13(suite, secret.trafficKeys(suite.aead));
-    this.#earlySecret = undefined;
-    this.isProtected = true;
-  }
-
-  #chooseEarlySuite(secret: Uint8Array, { fragment, ...record }: RawRecord): void {
-    for (const suite of nobleCipherSuites) {
-      if (suite.hash.outputLength !== secret.length) continue;
-      const keys = (): ReadProtection13 =>
-        new ReadProtection13(suite, new TrafficSecret(suite.hash, secret.slice()).trafficKeys(suite.aead));
-      if (keys().open({ ...record, fragment: fragment.slice() }) !== undefined) this.#protection = keys();
-    }
-  }
-}
-
-/** Something in a record that callbacks report. */
-interface Happening {
-  readonly is: "header" | "inner" | "handshake" | "alert" | "change_cipher_spec";
-  readonly data: Uint8Array;
-}
-
-type EventBody = Omit<ObservedEvent, "side" | "direction">;
-
-const TLS_1_2 = 0x0303;
-const TLS_1_3 = 0x0304;
-/** OpenSSL's number for ChangeCipherSpec as a message. */
-const CHANGE_CIPHER_SPEC_MESSAGE = 0x0101;
-
-function writtenEvent(happening: Happening): EventBody {
-  // The one thing that OpenSSL reports differently when it writes: the inner content type.
-  return { ...readEvent(happening), ...(happening.is === "inner" && { version: TLS_1_2 }) };
-}
-
-function readEvent({ is, data }: Happening): EventBody {
-  const [first = 0, second = 0, third = 0] = data;
-  switch (is) {
-    case "header":
-      return {
-        version: (second << 8) | third,
-        contentType: MessageContentType.HEADER,
-        messageType: first,
-        data,
-      };
-    case "inner":
-      return {
-        version: TLS_1_3,
-        contentType: MessageContentType.INNER_CONTENT_TYPE,
-        messageType: first,
-        data,
-      };
-    case "handshake":
-      return { version: TLS_1_3, contentType: ContentType.handshake, messageType: first, data };
-    case "alert":
-      return { version: TLS_1_3, contentType: ContentType.alert, messageType: second, data };
-    case "change_cipher_spec":
-      return {
-        version: TLS_1_3,
-        contentType: ContentType.change_cipher_spec,
-        messageType: CHANGE_CIPHER_SPEC_MESSAGE,
-        data,
-      };
   }
 }

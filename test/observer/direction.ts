@@ -1,0 +1,97 @@
+import { nobleCipherSuites } from "../../src/crypto/noble.ts";
+import type { Tls13CipherSuite } from "../../src/crypto/provider.ts";
+import { ContentType } from "../../src/messages/codepoints.ts";
+import {
+  MAX_CIPHERTEXT_EXPANSION_13,
+  MAX_PLAINTEXT_LENGTH,
+  type RawRecord,
+  RecordBuffer,
+} from "../../src/record/framing.ts";
+import { HandshakeJoiner } from "../../src/record/joiner.ts";
+import { type InnerPlaintext, ReadProtection13 } from "../../src/record/protection.ts";
+import { TrafficSecret } from "../../src/schedule/traffic.ts";
+
+/** What one side sends: its records, their protection, and the messages in them. */
+export class Direction {
+  readonly received = new RecordBuffer();
+  readonly joiner = new HandshakeJoiner(2 ** 24 - 1);
+  readonly #sender: string;
+  #suite: Tls13CipherSuite | undefined;
+  #secret: TrafficSecret | undefined;
+  #protection: ReadProtection13 | undefined;
+  #earlySecret: Uint8Array | undefined;
+  #hasOpened = false;
+  isProtected = false;
+
+  /** @param sender for errors. */
+  constructor(sender: string) {
+    this.#sender = sender;
+  }
+
+  /** Whether early data may be next. */
+  get isEarly(): boolean {
+    return this.#earlySecret !== undefined;
+  }
+
+  get pending(): number {
+    return this.received.length + (this.joiner.isAligned ? 0 : 1);
+  }
+
+  next(): RawRecord | undefined {
+    return this.received.next(MAX_PLAINTEXT_LENGTH + MAX_CIPHERTEXT_EXPANSION_13);
+  }
+
+  /** What is in a record. Before the first one that is protected, an alert may be unprotected: its sender may have no keys yet. */
+  open(record: RawRecord): InnerPlaintext {
+    const isPlaintextAlert = record.type === ContentType.alert && !this.#hasOpened;
+    if (!this.isProtected || isPlaintextAlert) return { type: record.type, content: record.fragment };
+    if (this.#protection === undefined && this.#earlySecret !== undefined) {
+      this.#chooseEarlySuite(this.#earlySecret, record);
+    }
+    if (this.#protection === undefined)
+      throw new Error(`the secret of a record of the ${this.#sender} is not known`);
+    const inner = this.#protection.open(record);
+    if (inner === undefined) throw new Error(`a record of the ${this.#sender} does not authenticate`);
+    this.#hasOpened = true;
+    return inner;
+  }
+
+  unprotect(): void {
+    this.#replace(undefined, undefined);
+    this.isProtected = false;
+  }
+
+  /** Records from here on are protected; without a `secret`, they cannot be opened. */
+  protect(suite: Tls13CipherSuite, secret: TrafficSecret | undefined): void {
+    this.#replace(suite, secret);
+  }
+
+  /** The suite of early data is that of the PSK, which nothing on the wire tells at this point: the first record must. */
+  protectEarlyData(secret: Uint8Array): void {
+    this.#replace(undefined, undefined);
+    this.#earlySecret = secret;
+  }
+
+  updateKey(): void {
+    if (this.#suite === undefined || this.#secret === undefined) throw new Error("KeyUpdate without keys");
+    this.#replace(this.#suite, this.#secret.next());
+  }
+
+  #replace(suite: Tls13CipherSuite | undefined, secret: TrafficSecret | undefined): void {
+    if (!this.joiner.isAligned) throw new Error(`a message of the ${this.#sender} spans a change of keys`);
+    this.#suite = suite;
+    this.#secret = secret;
+    this.#protection = suite && secret && new ReadProtection13(suite, secret.trafficKeys(suite.aead));
+    this.#earlySecret = undefined;
+    this.isProtected = true;
+  }
+
+  #chooseEarlySuite(secret: Uint8Array, { fragment, ...record }: RawRecord): void {
+    for (const suite of nobleCipherSuites) {
+      if (suite.hash.outputLength !== secret.length) continue;
+      const keys = (): ReadProtection13 =>
+        new ReadProtection13(suite, new TrafficSecret(suite.hash, secret.slice()).trafficKeys(suite.aead));
+      if (keys().open({ ...record, fragment: fragment.slice() }) !== undefined) this.#protection = keys();
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import { describePairs } from "./describe-pairs.ts";
+
+describePairs("X25519MLKEM768");

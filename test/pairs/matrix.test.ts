@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+
+import { allPairs, FACTORS, pairsOf, ROWS } from "./matrix.ts";
+
+test("every combination of suite, group and certificate has a row", () => {
+  const triples = new Set(ROWS.map(({ suite, group, certificate }) => `${suite} ${group} ${certificate}`));
+  expect(triples.size).toBe(FACTORS.suite.length * FACTORS.group.length * FACTORS.certificate.length);
+  expect(ROWS).toHaveLength(triples.size);
+});
+
+test("every pair of values that can occur is in some row", () => {
+  const covered = new Set(ROWS.flatMap(pairsOf));
+  expect([...allPairs()].filter((pair) => !covered.has(pair))).toEqual([]);
+  expect(covered).toContain("retry=group and cookie & middleboxCompatibility=false");
+  expect(ROWS.filter(({ clientAuth }) => clientAuth === "request, declined")).not.toEqual([]);
+  expect(covered).toContain("clientAuth=require, answered & clientCertificate=rsa-2048");
+});
