@@ -33,7 +33,8 @@ export type ReadAttempt<T> = (received: ByteQueue, isEnded: boolean) => T | unde
 /** What was received and not read yet, how it ends, and the one read that waits for more. */
 export class Reader {
   readonly #received = new ByteQueue();
-  #waiting: { tryAgain(): boolean; fail(error: Error): void } | undefined;
+  /** Answers whether the read that waits is settled. */
+  #waiting: (() => boolean) | undefined;
   #end: { readonly error: Error | null } | undefined;
 
   /** Bytes received and not read. */
@@ -88,7 +89,7 @@ export class Reader {
         }
         return true;
       };
-      if (!tryAgain()) this.#waiting = { tryAgain, fail: reject };
+      if (!tryAgain()) this.#waiting = tryAgain;
     });
   }
 
@@ -101,9 +102,7 @@ export class Reader {
   }
 
   #retry(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    if (waiting.tryAgain()) this.#waiting = undefined;
+    if (this.#waiting?.() === true) this.#waiting = undefined;
   }
 }
 

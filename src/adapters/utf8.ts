@@ -17,7 +17,7 @@ export function encodeUtf8(text: string): Uint8Array {
  */
 export function decodeUtf8(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at] ?? 0;
     if (first < 0x80) {
       text += String.fromCharCode(first);
@@ -68,7 +68,9 @@ function decodeMultibyte(bytes: Uint8Array, at: number, first: number): Decoded 
     if (byte < low || byte > high) return { codePoint: REPLACEMENT, length: i };
     codePoint = (codePoint << 6) | (byte & 0x3f);
   }
-  return continuations === 0 ? { codePoint: REPLACEMENT, length: 1 } : { codePoint, length: 1 + continuations };
+  return continuations === 0
+    ? { codePoint: REPLACEMENT, length: 1 }
+    : { codePoint, length: 1 + continuations };
 }
 
 function continuationsAfter(first: number): number {

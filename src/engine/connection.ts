@@ -37,6 +37,7 @@ export class TlsConnection {
   readonly #joiner: HandshakeJoiner;
   readonly #hooks: Hooks;
   readonly #port: EnginePort;
+  readonly #io: HandshakeIo;
   readonly #limits: Limits;
   readonly #notTlsKind: NotTlsError["kind"];
   readonly #postEvents: PostHandshakeEvents;
@@ -73,11 +74,14 @@ export class TlsConnection {
     this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings.random, settings.now);
     this.#postEvents = {
       session: (session) => this.#events.push({ type: "session", session }),
-      keyUpdate: (direction) => this.#events.push({ type: "key-update", direction }),
+      keyUpdate: (direction) => {
+        // What is written behind the peer's close_notify renews keys too, and `closed` was the last event.
+        if (!this.#isReadOver) this.#events.push({ type: "key-update", direction });
+      },
     };
-    const io = new HandshakeIo(this.#port);
+    this.#io = new HandshakeIo(this.#port);
     this.#runner = new FlowRunner(
-      config.role === "client" ? clientHandshake(config, io) : serverHandshake(config, io),
+      config.role === "client" ? clientHandshake(config, this.#io) : serverHandshake(config, this.#io),
     );
     this.#guard(() => this.#runner.start());
   }
@@ -223,7 +227,7 @@ export class TlsConnection {
       return undefined;
     }
     this.#checkFirstBytes();
-    const record = this.#records.read();
+    const record = this.#port.readRecord();
     if (record !== undefined) return this.#receiveRecord(record);
     if (!this.#isEof) return NEED_DATA;
     const during = this.#established === undefined ? "during the handshake" : "without close_notify";
@@ -395,8 +399,7 @@ export class TlsConnection {
     this.#records.wipe();
     this.#joiner.wipe();
     this.#keys?.wipe();
-    this.#established?.exporter.wipe();
-    this.#established?.resumption.wipe();
+    this.#io.wipe();
     this.#queuedWrites.clear();
     this.#pending = undefined;
   }

@@ -3,6 +3,8 @@ import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { ConnectionInfo } from "../handshake/established.ts";
+import { TlsProtocol, type TlsProtocolOptions } from "../protocol/tls-protocol.ts";
+import type { Protocol } from "../protocol/transport.ts";
 import { TlsConnection } from "./connection.ts";
 import { NEED_DATA, type TlsEvent } from "./events.ts";
 
@@ -47,6 +49,26 @@ export class TlsEngine {
   /** A server that speaks TLS from the first byte. */
   static server(config: ServerConfig): TlsEngine {
     return TlsEngine.#started(config, "server");
+  }
+
+  /**
+   * TLS around an application protocol, as asyncio's `SSLProtocol` is: the result is the protocol of a transport, and `app` that of the
+   * transport above TLS. The config decides the role. Without one the connection is in plaintext until the result's `startTls()`.
+   *
+   * The first bytes must be TLS. If they are none, the `NotTlsError` is of kind `not-tls`; with `options.unread`, even if
+   * empty, of kind `plaintext-after-upgrade`, since then the connection was in plaintext before.
+   *
+   * @throws {ConfigError} for an option that is out of range; {TypeError} for a `config` that is none.
+   */
+  static wrap(
+    app: Protocol,
+    config?: ClientConfig | ServerConfig,
+    options: TlsProtocolOptions = {},
+  ): TlsProtocol {
+    if (config === undefined || options.unread !== undefined)
+      return new TlsProtocol(app, new TlsEngine(), config ?? null, options);
+    const engine = config?.role === "server" ? TlsEngine.server(config) : TlsEngine.client(config);
+    return new TlsProtocol(app, engine, null, options);
   }
 
   static #started(config: ClientConfig | ServerConfig, role: "client" | "server"): TlsEngine {

@@ -1,9 +1,10 @@
+import { wipe } from "../bytes.ts";
 import type { Random, Tls13CipherSuite } from "../crypto/provider.ts";
 import type { KeyLogLabel, ReadStage, RecordPort } from "../handshake/io.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import { CHANGE_CIPHER_SPEC } from "../messages/record.ts";
 import type { HandshakeJoiner } from "../record/joiner.ts";
-import type { RecordLayer } from "../record/layer.ts";
+import type { ReadRecord, RecordLayer } from "../record/layer.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 import type { Hooks } from "./hooks.ts";
 
@@ -14,6 +15,7 @@ export class EnginePort implements RecordPort {
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #hooks: Hooks;
+  #dropsChangeCipherSpec = false;
 
   constructor(
     records: RecordLayer,
@@ -33,6 +35,16 @@ export class EnginePort implements RecordPort {
     return this.#joiner.isAligned;
   }
 
+  /**
+   * The next record. One of another type must not stand between the records of a handshake message (RFC 8446 §5.1): that
+   * holds for a ChangeCipherSpec too, although it is dropped where it may stand.
+   */
+  readRecord(): ReadRecord | undefined {
+    const mayDrop = this.#dropsChangeCipherSpec && this.isAligned;
+    this.#records.changeCipherSpecPolicy = mayDrop ? "drop" : "refuse";
+    return this.#records.read();
+  }
+
   sendHandshake(raw: Uint8Array): void {
     this.#records.write(ContentType.handshake, raw);
     this.#hooks.handshake("write", raw);
@@ -48,16 +60,20 @@ export class EnginePort implements RecordPort {
 
   protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void {
     const isHandshake = stage === "handshake";
-    this.#records.protectReads(suite, secret.trafficKeys(suite.aead), { plaintextAlertAllowed: isHandshake });
-    if (!isHandshake) this.#records.changeCipherSpecPolicy = "refuse";
+    const keys = secret.trafficKeys(suite.aead);
+    this.#records.protectReads(suite, keys, { plaintextAlertAllowed: isHandshake });
+    wipe(keys.key, keys.iv);
+    if (!isHandshake) this.#dropsChangeCipherSpec = false;
   }
 
   protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void {
-    this.#records.protectWrites(suite, secret.trafficKeys(suite.aead));
+    const keys = secret.trafficKeys(suite.aead);
+    this.#records.protectWrites(suite, keys);
+    wipe(keys.key, keys.iv);
   }
 
   allowChangeCipherSpec(): void {
-    this.#records.changeCipherSpecPolicy = "drop";
+    this.#dropsChangeCipherSpec = true;
   }
 
   limitReads(recordSizeLimit: number): void {

@@ -28,6 +28,10 @@ export interface OfferedClientHello {
 export function checkClientHello(hello: ClientHello): OfferedClientHello {
   const { extensions } = hello;
   const { supportedVersions, supportedGroups, signatureAlgorithms, keyShare } = extensions;
+  // The one value of legacy_version that means something (RFC 8446 §D.5).
+  if (hello.legacyVersion === ProtocolVersion.SSLv3) {
+    throw new TlsAlert("protocol_version", "ClientHello has legacy_version 0x0300, that of SSL 3.0");
+  }
   if (supportedVersions?.includes(ProtocolVersion["TLSv1.3"]) !== true) {
     const offered = (supportedVersions ?? [hello.legacyVersion]).map(hex16).join(", ");
     throw new TlsAlert("protocol_version", `the client offers version ${offered}, and TLS 1.3 is required`);

@@ -22,7 +22,11 @@ export function* sendClientHello(config: ClientConfig, io: HandshakeIo): Flow<Cl
   const random = io.random(32);
   const legacySessionId = config.middleboxCompatibility ? io.random(32) : new Uint8Array();
   const shares: OwnKeyShare[] = [];
-  for (const group of config.keyShares) shares.push(yield* settle(group.generate(io.random)));
+  for (const group of config.keyShares) {
+    const share = yield* settle(group.generate(io.random));
+    io.keep(share);
+    shares.push(share);
+  }
   const hello: ClientHello = {
     legacyVersion: ProtocolVersion["TLSv1.2"],
     random,

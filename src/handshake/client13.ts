@@ -69,16 +69,18 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
     throw new TlsAlert("decrypt_error", "the server's Finished does not match the transcript");
   }
   const main = handshake.main(io.transcript.digest());
+  io.keep(main, main.clientTraffic, main.serverTraffic, main.exporter);
+  io.logSecret("CLIENT_TRAFFIC_SECRET_0", clientRandom, main.clientTraffic.bytes);
+  io.logSecret("SERVER_TRAFFIC_SECRET_0", clientRandom, main.serverTraffic.bytes);
+  io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   io.protectReads(suite, main.serverTraffic, "application");
 
   if (certificateRequest !== undefined) yield* answerCertificateRequest(config, io, certificateRequest);
   io.send("finished", { verifyData: handshake.clientTraffic.finished(io.transcript.digest()) });
   io.protectWrites(suite, main.clientTraffic);
   const resumption = main.resumption(io.transcript.digest());
+  io.keep(resumption);
 
-  io.logSecret("CLIENT_TRAFFIC_SECRET_0", clientRandom, main.clientTraffic.bytes);
-  io.logSecret("SERVER_TRAFFIC_SECRET_0", clientRandom, main.serverTraffic.bytes);
-  io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   handshake.clientTraffic.wipe();
   handshake.serverTraffic.wipe();
   return {
@@ -165,7 +167,9 @@ function* checkHelloRetryRequest(
       `HelloRetryRequest asks for ${group.name}, whose share it was sent`,
     );
   }
-  return { share: yield* settle(group.generate(io.random)), cookie };
+  const share = yield* settle(group.generate(io.random));
+  io.keep(share);
+  return { share, cookie };
 }
 
 interface Keys {
@@ -200,6 +204,7 @@ function* exchangeKeys(
   }
   const sharedSecret = yield* settle(own.sharedSecret(keyShare.keyExchange));
   const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
+  io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
   wipe(sharedSecret);
   wipeShares(offer.shares);
   return { handshake, group: group.name };

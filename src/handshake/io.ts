@@ -47,6 +47,11 @@ export interface RecordPort {
   logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
 }
 
+/** Something secret that can be forgotten. Once more does nothing. */
+export interface Wipeable {
+  wipe(): void;
+}
+
 /** Which keys protect what we read: those of the handshake, or those that follow the peer's Finished. */
 export type ReadStage = "handshake" | "application";
 
@@ -57,6 +62,7 @@ export type ReadStage = "handshake" | "application";
 export class HandshakeIo {
   readonly transcript = new Transcript();
   readonly #port: RecordPort;
+  readonly #secrets: Wipeable[] = [];
 
   constructor(port: RecordPort) {
     this.#port = port;
@@ -90,6 +96,16 @@ export class HandshakeIo {
   sendRaw(raw: Uint8Array): void {
     this.transcript.add(raw);
     this.#port.sendHandshake(raw);
+  }
+
+  /** Remembers secrets, so that {@link wipe} reaches them wherever the handshake ends. */
+  keep(...secrets: readonly Wipeable[]): void {
+    this.#secrets.push(...secrets);
+  }
+
+  /** Wipes every secret that the handshake has made; those that it has wiped itself stay so. */
+  wipe(): void {
+    for (const secret of this.#secrets) secret.wipe();
   }
 
   sendChangeCipherSpec(): void {

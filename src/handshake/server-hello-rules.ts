@@ -48,6 +48,9 @@ const DOWNGRADE = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44);
 
 function checkVersion({ legacyVersion, random, extensions }: ServerHello | HelloRetryRequest): void {
   const { supportedVersions } = extensions;
+  if (legacyVersion === ProtocolVersion.SSLv3) {
+    throw new TlsAlert("protocol_version", "server sent legacy_version 0x0300, that of SSL 3.0");
+  }
   if (supportedVersions === undefined) {
     if (equalBytes(random.subarray(24, 31), DOWNGRADE)) {
       throw new TlsAlert(

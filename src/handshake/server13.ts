@@ -75,6 +75,10 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
   });
   io.send("finished", { verifyData: handshake.serverTraffic.finished(io.transcript.digest()) });
   const main = handshake.main(io.transcript.digest());
+  io.keep(main, main.clientTraffic, main.serverTraffic, main.exporter);
+  io.logSecret("CLIENT_TRAFFIC_SECRET_0", clientRandom, main.clientTraffic.bytes);
+  io.logSecret("SERVER_TRAFFIC_SECRET_0", clientRandom, main.serverTraffic.bytes);
+  io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   io.protectWrites(suite, main.serverTraffic);
 
   const client = yield* receiveClientAuthentication(config, setup.clientAuth, io);
@@ -85,10 +89,8 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
   }
   io.protectReads(suite, main.clientTraffic, "application");
   const resumption = main.resumption(io.transcript.digest());
+  io.keep(resumption);
 
-  io.logSecret("CLIENT_TRAFFIC_SECRET_0", clientRandom, main.clientTraffic.bytes);
-  io.logSecret("SERVER_TRAFFIC_SECRET_0", clientRandom, main.serverTraffic.bytes);
-  io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   handshake.clientTraffic.wipe();
   handshake.serverTraffic.wipe();
   return {
@@ -196,6 +198,7 @@ function* exchangeKeys(
   // Behind HelloRetryRequest it has gone out already (RFC 8446 §D.4).
   if (body.legacySessionId.length > 0 && !helloRetried) io.sendChangeCipherSpec();
   const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
+  io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
   wipe(sharedSecret);
   return { handshake };
 }
