@@ -1,7 +1,10 @@
 // Throwaway certificates for the demo and the examples: valid for a day, and kept nowhere.
 import "./reflect-metadata.mjs";
 import { createHash, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 
 /**
@@ -70,6 +73,41 @@ export async function makeSelfSigned(commonName) {
   const keys = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(common(`CN=${commonName}`, keys));
   return identityOf(certificate, keys);
+}
+
+/**
+ * The certificate in the given PEM files, or a throwaway one for `names` when there are none.
+ *
+ * @param {readonly string[]} names
+ * @param {string} [certificateFile]
+ * @param {string} [keyFile]
+ * @returns {Promise<Identity & { certificateFile: string }>} a throwaway's file is gone when the process ends.
+ */
+export async function identityFor(names, certificateFile, keyFile) {
+  if (certificateFile === undefined || keyFile === undefined) {
+    const identity = await (await makeAuthority()).issue(names);
+    return { ...identity, certificateFile: temporaryFile("certificate.pem", identity.certificatePem) };
+  }
+  const certificatePem = readFileSync(certificateFile, "utf8");
+  const keyPem = readFileSync(keyFile, "utf8");
+  return { certificatePem, keyPem, spkiSha256: pinOf(certificatePem), certificateFile };
+}
+
+/**
+ * Writes a file into a folder of its own, which is gone when the process ends.
+ *
+ * @param {string} name
+ * @param {string} text
+ * @returns {string} its path.
+ */
+export function temporaryFile(name, text) {
+  const folder = mkdtempSync(join(tmpdir(), "tls-engine-"));
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  // A signal alone would end the process without the event.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit());
+  return file;
 }
 
 /**

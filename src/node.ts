@@ -1,5 +1,13 @@
 export * from "./index.ts";
 export {
+  Connection,
+  type ConnectionEnd,
+  type ConnectionOptions,
+  type StartTlsOptions,
+  type TlsOptions,
+} from "./adapters/connection.ts";
+export { IncompleteReadError, ReadLimitError } from "./adapters/reader.ts";
+export {
   connectionFromSocket,
   openConnection,
   type OpenConnectionOptions,

@@ -62,7 +62,7 @@ export class Connection implements Protocol {
   #transport: Transport | undefined;
   #isReadingPaused = false;
   #isWritingPaused = false;
-  #drains: { resolve(): void; reject(error: Error): void }[] = [];
+  #drains: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   /** While TLS starts, the transport is not ours to use. */
   #isStartingTls = false;
   #isWriteEnded = false;
@@ -86,6 +86,11 @@ export class Connection implements Protocol {
   /** How the peer's side has ended, or the connection; null while it goes on. What was received before can still be read. */
   get endedBy(): ConnectionEnd | null {
     return this.#endedBy;
+  }
+
+  /** Whether {@link close} or {@link abort} was called, or TLS did not start, or the connection is over. */
+  get isEnding(): boolean {
+    return this.#isClosing || this.#lost !== undefined;
   }
 
   /** Resolves when the connection is over, both ways, with how that came. It never rejects. */

@@ -42,7 +42,7 @@ export function checkClientHello(hello: ClientHello): OfferedClientHello {
       `the client offers compression methods ${hello.legacyCompressionMethods.join(", ")}`,
     );
   }
-  checkPreSharedKeyIsLast(extensions.order ?? []);
+  checkPreSharedKey(extensions);
   if (supportedGroups === undefined) throw missing("supported_groups");
   if (keyShare === undefined) throw missing("key_share");
   if (signatureAlgorithms === undefined) throw missing("signature_algorithms");
@@ -99,12 +99,18 @@ export function checkSecondClientHello(
 }
 
 /** RFC 8446 §4.2.11 */
-function checkPreSharedKeyIsLast(order: readonly number[]): void {
-  const at = order.indexOf(ExtensionType.pre_shared_key);
-  if (at < 0) return;
-  if (at !== order.length - 1)
+function checkPreSharedKey({ order = [], preSharedKey }: ClientHello["extensions"]): void {
+  if (preSharedKey === undefined) return;
+  if (order.at(-1) !== ExtensionType.pre_shared_key)
     throw new TlsAlert("illegal_parameter", "pre_shared_key is not the last extension");
   if (!order.includes(ExtensionType.psk_key_exchange_modes)) throw missing("psk_key_exchange_modes");
+  const { identities, binders } = preSharedKey;
+  if (identities.length !== binders.length) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `pre_shared_key holds ${identities.length} identities and ${binders.length} binders`,
+    );
+  }
 }
 
 /** RFC 8446 §4.2.8 */

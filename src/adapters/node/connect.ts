@@ -1,4 +1,4 @@
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ClientConfig } from "../../config/client.ts";
 import { TlsEngine } from "../../engine/engine.ts";
@@ -12,21 +12,21 @@ export interface SocketConnectionOptions
   extends NodeTransportOptions, Pick<ConnectionOptions, "tlsOptions" | "readHighWaterBytes"> {}
 
 /** Where to connect to, as `net.connect()` takes it, and how. */
-export type OpenConnectionOptions = NetConnectOpts &
-  SocketConnectionOptions & {
-    /** TLS from the first byte; or, with `upgradeable`, what `startTls()` takes when it is called without one. Default: plaintext. */
-    readonly tls?: ClientConfig;
-    /** Starts in plaintext, and allows `startTls()`. Default: false. */
-    readonly upgradeable?: boolean;
-    /** How long connecting may take, together with the handshake if TLS comes first. Default: 60 000. */
-    readonly timeoutMs?: number;
-    /** Ends the attempt, not the connection that has come of it. */
-    readonly signal?: AbortSignal;
-  };
+export interface OpenConnectionOptions
+  extends Omit<TcpNetConnectOpts, "onread" | "allowHalfOpen" | "signal">, SocketConnectionOptions {
+  /** TLS from the first byte; or, with `upgradeable`, what `startTls()` takes when it is called without one. Default: plaintext. */
+  readonly tls?: ClientConfig;
+  /** Starts in plaintext, and allows `startTls()`. Default: false. */
+  readonly upgradeable?: boolean;
+  /** How long connecting may take, together with the handshake if TLS comes first. Default: 60 000. */
+  readonly timeoutMs?: number;
+  /** Ends the attempt, not the connection that has come of it. */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Connects, and resolves when the application may talk: behind the handshake, if TLS comes first. An attempt that fails
- * rejects with what the socket or TLS has to say, and leaves nothing open.
+ * rejects with what the socket or TLS has to say, and closes the socket.
  *
  * @throws {TypeError} or {RangeError} as a rejection, for options that make no sense.
  */
@@ -82,7 +82,7 @@ export function wrapOptions({ tlsOptions, clock }: SocketConnectionOptions): Tls
 }
 
 /** Without what would make `net` act on its own after the connection is there. */
-function connectTarget(options: OpenConnectionOptions): NetConnectOpts {
+function connectTarget(options: OpenConnectionOptions): TcpNetConnectOpts {
   const { signal: _, ...target } = options;
   return { ...target, allowHalfOpen: true };
 }

@@ -56,9 +56,9 @@ export async function startServer(handler: ConnectionHandler, options: ListenerO
   return listener;
 }
 
-/** A connection that remembers why TLS did not start. */
+/** A connection that remembers with what error a handshake has ended it. */
 class AcceptedConnection extends Connection {
-  startTlsError: unknown;
+  handshakeError: unknown;
 
   override async startTls(
     config?: Parameters<Connection["startTls"]>[0],
@@ -67,7 +67,8 @@ class AcceptedConnection extends Connection {
     try {
       return await super.startTls(config, options);
     } catch (error) {
-      this.startTlsError = error;
+      // What was refused before anything was done is a mistake of the handler.
+      if (this.isEnding) this.handshakeError = error;
       throw error;
     }
   }
@@ -78,6 +79,7 @@ class NodeListener implements Listener {
   readonly #handler: ConnectionHandler;
   readonly #options: ListenerOptions;
   readonly #clock: Clock;
+  #port = 0;
   /** How to end what goes on, in order. */
   readonly #ongoing = new Map<Transport, () => void>();
   #closed: Promise<void> | undefined;
@@ -93,8 +95,7 @@ class NodeListener implements Listener {
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#port;
   }
 
   listen(): Promise<void> {
@@ -103,6 +104,8 @@ class NodeListener implements Listener {
       this.#server.listen({ ...this.#options }, () => {
         this.#server.off("error", reject);
         this.#server.on("error", warn);
+        const address = this.#server.address();
+        if (typeof address === "object" && address !== null) this.#port = address.port;
         resolve();
       });
     });
@@ -153,10 +156,11 @@ class NodeListener implements Listener {
       await this.#handler(connection);
       await connection.close();
     } catch (error) {
-      connection.abort();
-      if (error === connection.startTlsError && !(error instanceof TypeError)) {
+      // TLS that failed closes the connection itself, behind its alert.
+      if (error === connection.handshakeError) {
         this.#reportHandshakeError(error, remote);
       } else {
+        connection.abort();
         report(() => (this.#options.onError ?? warn)(error, connection));
       }
     }

@@ -39,7 +39,7 @@ class SocketTransport implements Transport {
     ["data", (chunk: Uint8Array) => this.#receive(chunk)],
     ["end", () => this.#receiveEof()],
     ["drain", () => this.#resumeWriting()],
-    ["finish", () => this.#finishSending()],
+    ["finish", () => this.#destroyWhenBothEnded()],
     ["close", () => this.#finishClosing(new Error("the stream was destroyed"))],
   ];
   readonly #onError = (error: Error): void => this.#finishClosing(error);
@@ -146,10 +146,6 @@ class SocketTransport implements Transport {
     if (!this.#isWritingPaused) return;
     this.#isWritingPaused = false;
     this.#guard(() => this.#protocol.resumeWriting?.());
-  }
-
-  #finishSending(): void {
-    this.#destroyWhenBothEnded();
   }
 
   #destroyWhenBothEnded(): void {
