@@ -53,6 +53,12 @@ export function alertName(description: number): ReceivedAlertName {
   return nameByDescription.get(description) ?? `alert_${description}`;
 }
 
+/** @throws {TypeError} for a name that is not registered, such as a hook without types may give. */
+export function checkAlertName(name: string): asserts name is AlertName {
+  if (!Object.hasOwn(AlertDescription, name))
+    throw new TypeError(`there is no alert ${JSON.stringify(name)}`);
+}
+
 /**
  * We found a fault with what the peer sent, or with what it is. The engine sends {@link TlsAlert.alert} and closes.
  *

@@ -263,10 +263,7 @@ export class Connection implements Protocol {
     this.#reader.end(error);
     const end = this.#endOf(error);
     this.#endedBy = end;
-    for (const { resolve, reject } of this.#drains.splice(0)) {
-      if (error === null) resolve();
-      else reject(error);
-    }
+    for (const { reject } of this.#drains.splice(0)) reject(error ?? new Error("the connection is over"));
     this.#resolveClosed(end);
   }
 

@@ -1,9 +1,16 @@
 import type { Awaitable, KeyExchangeGroup } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
-import type { Credential } from "./credential.ts";
+import { checkCredentials, type Credential } from "./credential.ts";
 import { isIpAddress, normalizeServerName } from "./server-name.ts";
-import { choose, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
+import {
+  checkFunction,
+  choose,
+  ownOptions,
+  type Settings,
+  settingsFrom,
+  type SettingsOptions,
+} from "./settings.ts";
 import type { ServerTrust } from "./trust.ts";
 
 /** Who the server should be. It cannot be forgotten: leaving it out takes an option with a loud name. */
@@ -85,16 +92,22 @@ export class ClientConfig {
     this.serverName = checkIdentity(options);
     this.sni = sniOf(options, this.serverName);
     this.trust = checkVerification(options);
-    this.clientCredential = options.clientCredential;
+    const { clientCredential } = options;
+    if (clientCredential !== undefined && typeof clientCredential !== "function") {
+      checkCredentials("clientCredential", [clientCredential], clientCredential);
+    }
+    this.clientCredential = clientCredential;
     const { groups } = this.settings;
-    this.keyShares =
+    const shared =
       options.keyShares === undefined ? groups.slice(0, 2) : choose("keyShares", options.keyShares, groups);
+    // Shares stand in the order of supported_groups (RFC 8446 §4.2.8).
+    this.keyShares = groups.filter((group) => shared.includes(group));
     this.middleboxCompatibility = options.middleboxCompatibility ?? true;
     this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
     this.requestOcspResponse = options.requestOcspResponse ?? true;
     this.requestSignedCertificateTimestamps = options.requestSignedCertificateTimestamps ?? true;
-    this.shapeClientHello = options.shapeClientHello;
-    this.#options = { ...options };
+    this.shapeClientHello = checkFunction("shapeClientHello", options.shapeClientHello);
+    this.#options = ownOptions(options);
     Object.freeze(this);
   }
 
@@ -135,7 +148,7 @@ function sniOf(options: ClientOptions, serverName: string | null): string | null
   if (serverName !== null) return isIpAddress(serverName) ? null : serverName;
   if (!("sni" in options) || options.sni === undefined) return null;
   if (isIpAddress(options.sni)) throw new ConfigError("sni", options.sni, "a DNS name");
-  return normalizeServerName(options.sni);
+  return normalizeServerName(options.sni, "sni");
 }
 
 function checkVerification(options: ClientOptions): ServerTrust | null {

@@ -2,8 +2,9 @@ import { equalBytes } from "../bytes.ts";
 import { signingKeyFromPem } from "../crypto/private-key.ts";
 import type { SigningKey } from "../crypto/provider.ts";
 import { parsePem } from "../der/pem.ts";
+import { DerError } from "../der/reader.ts";
 import { ConfigError } from "../errors.ts";
-import { readLeaf } from "../x509/leaf.ts";
+import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
 
 /** A certificate chain and the key that proves it. */
 export interface Credential {
@@ -26,7 +27,10 @@ export interface CredentialOptions {
   readonly signedCertificateTimestamps?: readonly Uint8Array[];
 }
 
-/** A checked credential. @throws {ConfigError} when the chain or the key cannot be read, or do not belong together. */
+/**
+ * A checked credential.
+ * @throws {ConfigError} when the chain or the key cannot be read, or do not belong together; and for a staple that cannot be sent.
+ */
 export function credential(options: CredentialOptions): Credential {
   const certificateChain =
     typeof options.certificateChain === "string"
@@ -36,10 +40,15 @@ export function credential(options: CredentialOptions): Credential {
   if (leafDer === undefined) throw new ConfigError("certificateChain", "", "at least one certificate");
   const leaf = readOwnLeaf(leafDer);
   const key = typeof options.key === "string" ? signingKeyFromPem(options.key) : options.key;
-  const { subjectPublicKeyInfo } = key;
-  if (subjectPublicKeyInfo !== undefined && !equalBytes(subjectPublicKeyInfo, leaf.subjectPublicKeyInfo)) {
-    throw new ConfigError("key", key.keyType, "the private key of the first certificate");
+  const { keyType, subjectPublicKeyInfo = leaf.subjectPublicKeyInfo } = key;
+  if (keyType !== leaf.keyType || !equalBytes(subjectPublicKeyInfo, leaf.subjectPublicKeyInfo)) {
+    throw new ConfigError(
+      "key",
+      keyType,
+      `the private key of the first certificate, which is ${leaf.keyType}`,
+    );
   }
+  checkStaples(options);
   return Object.freeze({
     certificateChain,
     key,
@@ -50,19 +59,65 @@ export function credential(options: CredentialOptions): Credential {
   });
 }
 
-/** The DER certificates of PEM text, in order. Other blocks are passed over. @throws {ConfigError} for text that is not PEM. */
-export function certificatesFromPem(text: string): readonly Uint8Array[] {
-  return parsePem(text)
-    .filter(({ label }) => label === "CERTIFICATE")
-    .map(({ bytes }) => bytes);
+/**
+ * Credentials that were made by hand, or without types, may lack what a handshake needs.
+ *
+ * @param given what the option holds, for the message.
+ * @throws {ConfigError} naming `option`.
+ */
+export function checkCredentials(
+  option: string,
+  credentials: readonly Credential[],
+  given: unknown = credentials,
+): readonly Credential[] {
+  for (const { certificateChain, key } of credentials as readonly Partial<Credential>[]) {
+    if (!Array.isArray(certificateChain) || typeof key?.sign !== "function" || !Array.isArray(key.schemes)) {
+      throw new ConfigError(option, given, "a credential as credential() makes it");
+    }
+    if (certificateChain.length === 0) {
+      throw new ConfigError(option, "an empty chain", "at least one certificate each");
+    }
+  }
+  return credentials;
 }
 
-function readOwnLeaf(der: Uint8Array): { readonly subjectPublicKeyInfo: Uint8Array } {
+/** The DER certificates of PEM text, in order. Other blocks are passed over. @throws {ConfigError} for text that is not PEM. */
+export function certificatesFromPem(text: string): readonly Uint8Array[] {
+  try {
+    return parsePem(text)
+      .filter(({ label }) => label === "CERTIFICATE")
+      .map(({ bytes }) => bytes);
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw refusal(`text that is not PEM: ${cause.message}`, "PEM text with CERTIFICATE blocks", cause);
+  }
+}
+
+function readOwnLeaf(der: Uint8Array): LeafCertificate {
   try {
     return readLeaf(der);
   } catch (cause) {
-    const error = new ConfigError("certificateChain", der, "DER certificates");
-    error.cause = cause;
-    throw error;
+    throw refusal(der, "DER certificates", cause);
+  }
+}
+
+function refusal(value: unknown, allowed: string, cause: unknown): ConfigError {
+  const error = new ConfigError("certificateChain", value, allowed);
+  error.cause = cause;
+  return error;
+}
+
+/** The bounds of what goes into Certificate. RFC 8446 §4.4.2.1, RFC 6962 §3.3. */
+function checkStaples({ ocspResponse, signedCertificateTimestamps }: CredentialOptions): void {
+  if (ocspResponse?.length === 0) throw new ConfigError("ocspResponse", ocspResponse, "1 byte and more");
+  const lengths = signedCertificateTimestamps?.map(({ length }) => length);
+  if (lengths === undefined) return;
+  const total = lengths.reduce((sum, length) => sum + 2 + length, 0);
+  if (lengths.includes(0) || total < 1 || total >= 2 ** 16) {
+    throw new ConfigError(
+      "signedCertificateTimestamps",
+      signedCertificateTimestamps,
+      `at least one, each of 1 byte and more, of ${2 ** 16 - 1} bytes together with 2 for each`,
+    );
   }
 }

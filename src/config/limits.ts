@@ -37,7 +37,7 @@ export const defaultLimits: Limits = Object.freeze({
 /** The defaults with `changes`. @throws {ConfigError} for a limit that is not a whole number from 1 to 2^24 - 1. */
 export function limitsWith(changes: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(changes)) {
-    if (!(name in defaultLimits))
+    if (!Object.hasOwn(defaultLimits, name))
       throw new ConfigError(`limits.${name}`, value, Object.keys(defaultLimits).join(", "));
     if (!Number.isInteger(value) || value < 1 || value >= 2 ** 24) {
       throw new ConfigError(`limits.${name}`, value, `whole numbers in 1..${2 ** 24 - 1}`);

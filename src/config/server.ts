@@ -3,8 +3,8 @@ import type { Awaitable } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkRecordSizeLimit } from "./client.ts";
-import type { Credential } from "./credential.ts";
-import { type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
+import { checkCredentials, type Credential } from "./credential.ts";
+import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
 import type { ClientTrust } from "./trust.ts";
 
 /** Whether clients are asked for a certificate. */
@@ -86,7 +86,7 @@ export class ServerConfig {
   /** @throws {ConfigError} naming the option, its value and what is allowed. */
   constructor(options: ServerOptions) {
     this.settings = settingsFrom(options);
-    this.credentials = [...(options.credentials ?? [])];
+    this.credentials = [...checkCredentials("credentials", options.credentials ?? [])];
     if (this.credentials.length === 0 && options.chooseSetup === undefined) {
       throw new ConfigError(
         "credentials",
@@ -95,11 +95,14 @@ export class ServerConfig {
       );
     }
     this.clientAuth = checkClientAuth(options.clientAuth);
-    this.chooseSetup = options.chooseSetup;
+    this.chooseSetup = checkFunction("chooseSetup", options.chooseSetup);
     this.alpnMismatch = options.alpnMismatch ?? "refuse";
+    if (this.alpnMismatch !== "refuse" && this.alpnMismatch !== "ignore") {
+      throw new ConfigError("alpnMismatch", this.alpnMismatch, "refuse, ignore");
+    }
     this.helloRetryCookie = options.helloRetryCookie ?? false;
     this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
-    this.#options = { ...options };
+    this.#options = ownOptions(options);
     Object.freeze(this);
   }
 
@@ -109,7 +112,7 @@ export class ServerConfig {
   }
 }
 
-/** @throws {ConfigError} for a mode without a policy, or with two. */
+/** @throws {ConfigError} for a mode without a policy, or with two; and for authorities that do not fit. */
 export function checkClientAuth(clientAuth: ClientAuth = { mode: "none" }): ClientAuth {
   const { mode } = clientAuth;
   if (mode === "none") return clientAuth;
@@ -124,5 +127,18 @@ export function checkClientAuth(clientAuth: ClientAuth = { mode: "none" }): Clie
       "either a trust policy with a verify() method, or dangerouslyAcceptAnyCertificate: true",
     );
   }
+  checkAuthorities(clientAuth.authorities ?? []);
   return clientAuth;
+}
+
+/** `DistinguishedName authorities<3..2^16-1>`, or no extension. RFC 8446 §4.2.4. */
+function checkAuthorities(authorities: readonly Uint8Array[]): void {
+  const total = authorities.reduce((sum, { length }) => sum + 2 + length, 0);
+  if (total >= 2 ** 16 || authorities.some(({ length }) => length === 0)) {
+    throw new ConfigError(
+      "clientAuth.authorities",
+      authorities,
+      `names of 1 byte and more, of ${2 ** 16 - 1} bytes together with 2 for each`,
+    );
+  }
 }

@@ -101,7 +101,18 @@ function isLatin1(text: string): boolean {
   return true;
 }
 
-function checkFunction<T>(option: string, value: T | undefined): T | undefined {
+/** The options with arrays of their own, so that what a caller does to its arrays later changes nothing. */
+export function ownOptions<T extends object>(options: T): T {
+  const own = Object.entries(options).map(([name, value]: [string, unknown]) => [
+    name,
+    Array.isArray(value) ? [...value] : value,
+  ]);
+  // The same keys with the same values, but for the identity of arrays.
+  return Object.fromEntries(own) as T;
+}
+
+/** @throws {ConfigError} for anything but a function, or nothing. */
+export function checkFunction<T>(option: string, value: T | undefined): T | undefined {
   if (value !== undefined && typeof value !== "function") throw new ConfigError(option, value, "a function");
   return value;
 }

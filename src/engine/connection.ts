@@ -39,6 +39,7 @@ export class TlsConnection {
   readonly #port: EnginePort;
   readonly #io: HandshakeIo;
   readonly #limits: Limits;
+  readonly #isAborting: () => boolean;
   readonly #notTlsKind: NotTlsError["kind"];
   readonly #postEvents: PostHandshakeEvents;
   readonly #events: TlsEvent[] = [];
@@ -59,8 +60,17 @@ export class TlsConnection {
   /** Output that is left when the record layer is gone. */
   #lastOutput: Uint8Array | null = null;
 
-  /** Starts the handshake: a client's first flight is output already. */
-  constructor(config: ClientConfig | ServerConfig, notTlsKind: NotTlsError["kind"]) {
+  /**
+   * Starts the handshake: a client's first flight is output already.
+   *
+   * @param isAborting whether a hook has asked for the end, which will come as a call of {@link abort}.
+   */
+  constructor(
+    config: ClientConfig | ServerConfig,
+    notTlsKind: NotTlsError["kind"],
+    isAborting: () => boolean,
+  ) {
+    this.#isAborting = isAborting;
     const { settings } = config;
     this.#config = config;
     this.#limits = settings.limits;
@@ -71,10 +81,11 @@ export class TlsConnection {
     this.#records.padding = settings.recordPadding;
     if (config.role === "client") this.#records.plaintextVersion = ProtocolVersion.TLSv1;
     this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
-    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings.random, settings.now);
+    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings, isAborting);
     this.#postEvents = {
       session: (session) => this.#events.push({ type: "session", session }),
-      keyUpdate: (direction) => {
+      keyUpdate: (direction, isAnswer) => {
+        if (isAnswer) this.#messagesWithoutData--;
         // What is written behind the peer's close_notify renews keys too, and `closed` was the last event.
         if (!this.#isReadOver) this.#events.push({ type: "key-update", direction });
       },
@@ -135,7 +146,7 @@ export class TlsConnection {
     for (;;) {
       const event = this.#events.shift();
       if (event !== undefined) return event;
-      if (this.#isReadOver) return NEED_DATA;
+      if (this.#isReadOver || this.#isAborting()) return NEED_DATA;
       try {
         const step = this.#step();
         if (step !== undefined) return step;
@@ -284,6 +295,9 @@ export class TlsConnection {
   #receiveAlert(bytes: Uint8Array): void {
     this.#hooks.alert("read", bytes);
     const received = readAlert(bytes);
+    if (received.means !== "failure" && !this.#joiner.isAligned) {
+      throw new TlsAlert("unexpected_message", "an alert that is no error inside of a handshake message");
+    }
     switch (received.means) {
       case "close":
         this.#receiveCloseNotify();
@@ -355,6 +369,8 @@ export class TlsConnection {
 
   /** The one place where an error becomes an alert. */
   #fail(cause: unknown): void {
+    // The flow was given up on behalf of a hook, and abort() is about to be called.
+    if (this.#isAborting()) return;
     if (cause instanceof NotTlsError) {
       this.#close({ kind: "error", error: cause, alertSent: null });
       return;

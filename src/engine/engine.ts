@@ -1,4 +1,4 @@
-import type { AlertName } from "../alert.ts";
+import { type AlertName, checkAlertName } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
@@ -28,7 +28,8 @@ export type EngineState = "plaintext" | "handshaking" | "open" | "closed";
  * 3. send what {@link takeOutput} gives, after every call and after errors too: it may hold an alert.
  *
  * What a peer sends never throws; it ends in exactly one `closed` event. After an event `closed` that is not `clean`, every call is
- * inert. After a clean one, writing goes on until {@link closeWrite}. Misuse throws `TypeError` or `RangeError`.
+ * inert. After a clean one, writing goes on until {@link closeWrite}. Misuse throws `TypeError` or `RangeError`; so does a hook
+ * that calls anything here but {@link abort}.
  */
 export class TlsEngine {
   #tls: TlsConnection | undefined;
@@ -38,6 +39,10 @@ export class TlsEngine {
   #isReadOver = false;
   #isWriteOver = false;
   #isAborted = false;
+  /** Whether a call is under way that may call hooks. */
+  #isBusy = false;
+  /** An abort that a hook has asked for; it is carried out when the call that called the hook is through. */
+  #abortDue: { readonly alert: AlertName | undefined } | undefined;
   /** Of a TLS that was unwrapped. */
   #hookErrors: unknown[] = [];
 
@@ -75,7 +80,7 @@ export class TlsEngine {
     if (config?.role !== role)
       throw new TypeError(`a ${role} needs a ${role === "client" ? "ClientConfig" : "ServerConfig"}`);
     const engine = new TlsEngine();
-    engine.#tls = new TlsConnection(config, "not-tls");
+    engine.#tls = new TlsConnection(config, "not-tls", engine.#isAborting);
     return engine;
   }
 
@@ -110,8 +115,13 @@ export class TlsEngine {
   receive(bytes: Uint8Array): void {
     checkBytes("receive", bytes);
     if (bytes.length === 0) return;
-    if (this.#tls !== undefined) this.#tls.receive(bytes);
-    else if (!this.#isEof && !this.#isReadOver) this.#plaintextInput.push(bytes.slice());
+    this.#enter("receive");
+    try {
+      if (this.#tls !== undefined) this.#tls.receive(bytes);
+      else if (!this.#isEof && !this.#isReadOver) this.#plaintextInput.push(bytes.slice());
+    } finally {
+      this.#leave();
+    }
   }
 
   /** The transport has ended: nothing more will be received. */
@@ -126,7 +136,7 @@ export class TlsEngine {
    */
   nextEvent(): TlsEvent | typeof NEED_DATA {
     if (this.#tls !== undefined) {
-      const event = this.#tls.nextEvent();
+      const event = this.#nextTlsEvent(this.#tls);
       if (event !== NEED_DATA && event.type === "unwrapped") this.#returnToPlaintext(this.#tls);
       return event;
     }
@@ -148,7 +158,15 @@ export class TlsEngine {
    */
   write(bytes: Uint8Array): boolean {
     checkBytes("write", bytes);
-    if (this.#tls !== undefined) return this.#tls.write(bytes);
+    this.#enter("write");
+    try {
+      return this.#tls === undefined ? this.#writePlaintext(bytes) : this.#tls.write(bytes);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #writePlaintext(bytes: Uint8Array): boolean {
     if (this.#isWriteOver) {
       if (this.#isReadOver) return false;
       throw new TypeError("write() after closeWrite()");
@@ -173,12 +191,17 @@ export class TlsEngine {
     if (this.#tls !== undefined) throw new TypeError("upgrade() while TLS is on");
     if (this.#isReadOver || this.#isWriteOver)
       throw new TypeError("upgrade() after the end of the connection");
-    const received = this.#plaintextInput;
-    this.#plaintextInput = [];
-    this.#tls = new TlsConnection(config, "plaintext-after-upgrade");
-    if (unread !== "none") this.#tls.receive(unread);
-    for (const bytes of received) this.#tls.receive(bytes);
-    if (this.#isEof) this.#tls.receiveEof();
+    this.#enter("upgrade");
+    try {
+      const received = this.#plaintextInput;
+      this.#plaintextInput = [];
+      this.#tls = new TlsConnection(config, "plaintext-after-upgrade", this.#isAborting);
+      if (unread !== "none") this.#tls.receive(unread);
+      for (const bytes of received) this.#tls.receive(bytes);
+      if (this.#isEof) this.#tls.receiveEof();
+    } finally {
+      this.#leave();
+    }
   }
 
   /**
@@ -186,12 +209,27 @@ export class TlsEngine {
    * takes effect at its end.
    */
   closeWrite(): void {
-    if (this.#tls === undefined) this.#isWriteOver = true;
-    else this.#tls.closeWrite();
+    this.#enter("closeWrite");
+    try {
+      if (this.#tls === undefined) this.#isWriteOver = true;
+      else this.#tls.closeWrite();
+    } finally {
+      this.#leave();
+    }
   }
 
-  /** Ends both directions at once, with a fatal `alert` if one is named and TLS is on. */
+  /**
+   * Ends both directions at once, with a fatal `alert` if one is named and TLS is on. A hook may call it: then nothing more of the
+   * handshake is sent, and the end comes when the call that called the hook is through.
+   *
+   * @throws {TypeError} for an alert that does not exist.
+   */
   abort(alert?: AlertName): void {
+    if (alert !== undefined) checkAlertName(alert);
+    if (this.#isBusy) {
+      this.#abortDue ??= { alert };
+      return;
+    }
     if (this.#tls !== undefined) {
       this.#tls.abort(alert);
       return;
@@ -212,7 +250,12 @@ export class TlsEngine {
    */
   unwrap(): void {
     if (this.#tls === undefined) throw new TypeError("unwrap() in plaintext");
-    this.#tls.unwrap();
+    this.#enter("unwrap");
+    try {
+      this.#tls.unwrap();
+    } finally {
+      this.#leave();
+    }
   }
 
   /**
@@ -223,11 +266,17 @@ export class TlsEngine {
    */
   updateKeys(requestPeer = false): void {
     if (this.#tls === undefined) throw new TypeError("updateKeys() in plaintext");
-    this.#tls.updateKeys(requestPeer);
+    this.#enter("updateKeys");
+    try {
+      this.#tls.updateKeys(requestPeer);
+    } finally {
+      this.#leave();
+    }
   }
 
-  /** Up to `max` bytes to send, in one buffer that the caller owns; null when there are none. */
+  /** Up to `max` bytes to send, in one buffer that the caller owns; null when there are none, and to a hook. */
   takeOutput(max?: number): Uint8Array | null {
+    if (this.#isBusy) return null;
     if (max !== undefined && !(max >= 1)) throw new RangeError(`max is ${max}, allowed 1 and more`);
     const [first] = this.#output;
     if (first === undefined) return this.#tls?.takeOutput(max) ?? null;
@@ -272,6 +321,34 @@ export class TlsEngine {
     const kept = this.#hookErrors;
     this.#hookErrors = [];
     return [...kept, ...(this.#tls?.takeHookErrors() ?? [])];
+  }
+
+  /** A hook that calls the engine would find it half-way through a flight or a change of keys. */
+  #enter(method: string): void {
+    if (this.#isBusy) throw new TypeError(`${method}() was called from inside of a hook`);
+    this.#isBusy = true;
+  }
+
+  #leave(): void {
+    this.#isBusy = false;
+    const due = this.#abortDue;
+    if (due === undefined) return;
+    this.#abortDue = undefined;
+    this.abort(due.alert);
+  }
+
+  readonly #isAborting = (): boolean => this.#abortDue !== undefined;
+
+  #nextTlsEvent(tls: TlsConnection): TlsEvent | typeof NEED_DATA {
+    this.#enter("nextEvent");
+    let event: TlsEvent | typeof NEED_DATA;
+    try {
+      event = tls.nextEvent();
+    } finally {
+      this.#leave();
+    }
+    // A hook that has called abort() has made the last event just now.
+    return event === NEED_DATA ? tls.nextEvent() : event;
   }
 
   #returnToPlaintext(tls: TlsConnection): void {

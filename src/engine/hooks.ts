@@ -7,6 +7,9 @@ import type { RecordObserver } from "../record/layer.ts";
 /** Number under which OpenSSL reports ChangeCipherSpec as a message. */
 const CHANGE_CIPHER_SPEC_MESSAGE = 0x0101;
 
+/** Errors that are kept until they are taken; those behind are dropped. */
+const KEPT_ERRORS = 1000;
+
 /**
  * The hooks that watch a connection. What they throw is kept for `takeHookErrors()` and disturbs nothing: a hook
  * that only watches must not be able to end a connection, and its mistakes must not be lost.
@@ -84,11 +87,18 @@ export class Hooks implements RecordObserver {
     this.#call(() => callback({ direction, version, contentType, messageType, data: data.slice() }));
   }
 
-  #call(hook: () => void): void {
+  #call(hook: () => unknown): void {
     try {
-      hook();
+      // An async function passes for one that returns nothing; its rejection would end the process.
+      const result = hook();
+      if (result instanceof Promise) result.catch((error: unknown) => this.#keepError(error));
     } catch (error) {
-      this.#errors.push(error);
+      this.#keepError(error);
     }
+  }
+
+  /** A hook that always throws must not fill the memory: the first errors say what is wrong. */
+  #keepError(error: unknown): void {
+    if (this.#errors.length < KEPT_ERRORS) this.#errors.push(error);
   }
 }

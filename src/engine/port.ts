@@ -1,4 +1,5 @@
 import { wipe } from "../bytes.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Random, Tls13CipherSuite } from "../crypto/provider.ts";
 import type { KeyLogLabel, ReadStage, RecordPort } from "../handshake/io.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
@@ -15,15 +16,17 @@ export class EnginePort implements RecordPort {
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #hooks: Hooks;
+  readonly #isAborting: () => boolean;
   #dropsChangeCipherSpec = false;
 
   constructor(
     records: RecordLayer,
     joiner: HandshakeJoiner,
     hooks: Hooks,
-    random: Random,
-    now: () => number,
+    { random, now }: Settings,
+    isAborting: () => boolean,
   ) {
+    this.#isAborting = isAborting;
     this.#records = records;
     this.#joiner = joiner;
     this.#hooks = hooks;
@@ -46,6 +49,7 @@ export class EnginePort implements RecordPort {
   }
 
   sendHandshake(raw: Uint8Array): void {
+    this.#checkAlive();
     this.#records.write(ContentType.handshake, raw);
     this.#hooks.handshake("write", raw);
     // Only the first ClientHello goes out under the version that the oldest middleboxes know (RFC 8446 §5.1).
@@ -53,12 +57,14 @@ export class EnginePort implements RecordPort {
   }
 
   sendChangeCipherSpec(): void {
+    this.#checkAlive();
     const content = Uint8Array.of(CHANGE_CIPHER_SPEC);
     this.#records.write(ContentType.change_cipher_spec, content);
     this.#hooks.changeCipherSpec(content);
   }
 
   protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void {
+    this.#checkAlive();
     const isHandshake = stage === "handshake";
     const keys = secret.trafficKeys(suite.aead);
     this.#records.protectReads(suite, keys, { plaintextAlertAllowed: isHandshake });
@@ -67,6 +73,7 @@ export class EnginePort implements RecordPort {
   }
 
   protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void {
+    this.#checkAlive();
     const keys = secret.trafficKeys(suite.aead);
     this.#records.protectWrites(suite, keys);
     wipe(keys.key, keys.iv);
@@ -86,5 +93,10 @@ export class EnginePort implements RecordPort {
 
   logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void {
     this.#hooks.secret(label, clientRandom, secret);
+  }
+
+  /** Stops a flow in which a hook has called abort(): nothing may follow the alert. */
+  #checkAlive(): void {
+    if (this.#isAborting()) throw new Error("the connection was aborted by a hook");
   }
 }

@@ -1,4 +1,4 @@
-import { alertName, type ReceivedAlertName, TlsAlert } from "../alert.ts";
+import { alertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "../alert.ts";
 import { AlertLevel } from "../messages/record.ts";
 
 /** What an alert of the peer means in TLS 1.3. RFC 8446 §6. */
@@ -20,6 +20,9 @@ export function readAlert(alert: Uint8Array): ReceivedAlert {
   if (name === "close_notify") return { means: "close" };
   if (level === AlertLevel.fatal) return { means: "failure", alert: name };
   // Besides close_notify one alert is no error, whatever its level says.
-  if (name !== "user_canceled") throw new TlsAlert("decode_error", `the peer sent ${name} as a warning`);
+  if (name !== "user_canceled") {
+    const cause = new PeerAlert(name);
+    throw new TlsAlert("decode_error", `the peer sent ${name} as a warning`, { cause });
+  }
   return { means: "warning", alert: name };
 }

@@ -1,4 +1,4 @@
-import { TlsAlert } from "../alert.ts";
+import { checkAlertName, TlsAlert } from "../alert.ts";
 import type { Limits } from "../config/limits.ts";
 import type { PresentedPeer, Rejected, Unverified, Verified } from "../config/trust.ts";
 import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
@@ -120,6 +120,7 @@ function* askPolicy(
         throw new TypeError("a client's trust policy must not leave a server unverified");
       return { kind: "unverified", chain, reason: verdict.reason };
     case "rejected":
+      if (verdict.alert !== undefined) checkAlertName(verdict.alert);
       throw new TlsAlert(
         verdict.alert ?? "certificate_unknown",
         `the ${signer}'s certificate was rejected: ${verdict.reason}`,

@@ -1,4 +1,5 @@
-import { TlsAlert } from "../alert.ts";
+import { checkAlertName, TlsAlert } from "../alert.ts";
+import { checkCredentials } from "../config/credential.ts";
 import {
   checkClientAuth,
   type ClientHelloInfo,
@@ -22,13 +23,18 @@ export function* chooseSetup(
   if (config.chooseSetup === undefined) return defaults;
   const answer = yield* settle(config.chooseSetup(clientHelloInfo(hello, raw)));
   if ("reject" in answer) {
+    checkAlertName(answer.reject);
     throw new TlsAlert(
       answer.reject,
       `the server's chooseSetup refuses the client (SNI ${hello.serverName ?? "none"})`,
     );
   }
-  const setup = { ...defaults, ...answer };
-  checkClientAuth(setup.clientAuth);
+  // What is given as undefined is left out.
+  const setup: CompleteSetup = {
+    credentials: checkCredentials("credentials", answer.credentials ?? credentials),
+    clientAuth: checkClientAuth(answer.clientAuth ?? clientAuth),
+    alpn: answer.alpn ?? settings.alpn,
+  };
   if (setup.credentials.length === 0)
     throw new TypeError("chooseSetup gave no credentials, and the config has none");
   return setup;

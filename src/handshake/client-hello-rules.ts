@@ -3,7 +3,7 @@ import { equalBytes, hex16, latin1 } from "../bytes.ts";
 import { ExtensionType, ProtocolVersion } from "../messages/codepoints.ts";
 import type { KeyShareEntry } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
-import { hostName, isSameForRetry } from "./negotiate.ts";
+import { hostName, isSameForRetry, listed } from "./negotiate.ts";
 
 /** A ClientHello with everything that TLS 1.3 needs; what may be missing in general is known to be there. */
 export interface OfferedClientHello {
@@ -33,13 +33,13 @@ export function checkClientHello(hello: ClientHello): OfferedClientHello {
     throw new TlsAlert("protocol_version", "ClientHello has legacy_version 0x0300, that of SSL 3.0");
   }
   if (supportedVersions?.includes(ProtocolVersion["TLSv1.3"]) !== true) {
-    const offered = (supportedVersions ?? [hello.legacyVersion]).map(hex16).join(", ");
+    const offered = listed(supportedVersions ?? [hello.legacyVersion], hex16);
     throw new TlsAlert("protocol_version", `the client offers version ${offered}, and TLS 1.3 is required`);
   }
   if (!equalBytes(hello.legacyCompressionMethods, Uint8Array.of(0))) {
     throw new TlsAlert(
       "illegal_parameter",
-      `the client offers compression methods ${hello.legacyCompressionMethods.join(", ")}`,
+      `the client offers compression methods ${listed([...hello.legacyCompressionMethods], String)}`,
     );
   }
   checkPreSharedKey(extensions);
@@ -83,7 +83,7 @@ export function checkSecondClientHello(
   }
   const [share, ...others] = extensions.keyShare;
   if (share?.group !== group || others.length > 0) {
-    const groups = extensions.keyShare.map((entry) => hex16(entry.group)).join(", ");
+    const groups = listed(extensions.keyShare, (entry) => hex16(entry.group));
     throw new TlsAlert(
       "illegal_parameter",
       `the second ClientHello has shares for ${groups || "no group"}, asked was ${hex16(group)}`,
@@ -117,10 +117,10 @@ function checkPreSharedKey({ order = [], preSharedKey }: ClientHello["extensions
 function checkKeyShares(shares: readonly KeyShareEntry[], supported: readonly number[]): void {
   const groups = shares.map(({ group }) => group);
   if (new Set(groups).size !== groups.length) {
-    throw new TlsAlert("illegal_parameter", `two key shares for one group: ${groups.map(hex16).join(", ")}`);
+    throw new TlsAlert("illegal_parameter", `two key shares for one group: ${listed(groups, hex16)}`);
   }
-  const listed = new Set(supported);
-  const unsupported = groups.find((group) => !listed.has(group));
+  const supportedSet = new Set(supported);
+  const unsupported = groups.find((group) => !supportedSet.has(group));
   if (unsupported !== undefined) {
     throw new TlsAlert(
       "illegal_parameter",

@@ -21,7 +21,7 @@ import {
 import type { Authenticated, Established } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
-import { checkSolicited, chooseCredential, type CredentialChoice, noCredential } from "./negotiate.ts";
+import { checkSolicited, chooseCredential } from "./negotiate.ts";
 import { checkRecordSizeLimit } from "./record-size-limit.ts";
 import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } from "./server-hello-rules.ts";
 
@@ -140,6 +140,9 @@ function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
   return { offer, serverHello: second.body, suite, helloRetried: true };
 }
 
+/** A longer one might not fit into a ClientHello. */
+const MAX_COOKIE_LENGTH = 2 ** 15;
+
 /** What the server asks for must be possible, and must change something. RFC 8446 §4.1.4, §4.2.8. */
 function* checkHelloRetryRequest(
   config: ClientConfig,
@@ -150,6 +153,9 @@ function* checkHelloRetryRequest(
   const { cookie, keyShare: groupId } = extensions;
   const solicited = [...(hello.extensions.order ?? []), ExtensionType.cookie];
   checkSolicited("HelloRetryRequest", extensions.order ?? [], extensions.unknown, solicited);
+  if (cookie !== undefined && cookie.length > MAX_COOKIE_LENGTH) {
+    throw new TlsAlert("illegal_parameter", `HelloRetryRequest holds a cookie of ${cookie.length} bytes`);
+  }
   if (groupId === undefined) {
     if (cookie === undefined) throw new TlsAlert("illegal_parameter", "HelloRetryRequest asks for nothing");
     return { share: undefined, cookie };
@@ -240,7 +246,9 @@ function* receiveServerAuthentication(
   const { trust, serverName, settings } = config;
   const rules: AuthenticationRules = {
     signer: "server",
-    verifiers: settings.signatureVerifiers,
+    verifiers: settings.signatureVerifiers.filter(
+      ({ id }) => hello.extensions.signatureAlgorithms?.includes(id) === true,
+    ),
     limits: settings.limits,
     solicited: hello.extensions.order ?? [],
     serverName,
@@ -268,12 +276,12 @@ function* answerCertificateRequest(
         )
       : (credentialOption ?? null);
   const { certificateRequestContext } = request;
-  if (credential === null) {
+  const choice = credential === null ? undefined : chooseCredential([credential], signatureAlgorithms);
+  // A credential that the server cannot verify is as good as none: RFC 8446 §4.4.2 asks for an empty list.
+  if (choice === undefined) {
     io.send("certificate", { certificateRequestContext, certificateList: [] });
     return;
   }
-  const choice: CredentialChoice | undefined = chooseCredential([credential], signatureAlgorithms);
-  if (choice === undefined) throw noCredential([credential], signatureAlgorithms);
   const requested: RequestedStatus = {
     ocspResponse: asked.statusRequest?.statusType === CertificateStatusType.ocsp,
     signedCertificateTimestamps: asked.signedCertificateTimestamp === true,

@@ -63,6 +63,7 @@ export class HandshakeIo {
   readonly transcript = new Transcript();
   readonly #port: RecordPort;
   readonly #secrets: Wipeable[] = [];
+  #isWiped = false;
 
   constructor(port: RecordPort) {
     this.#port = port;
@@ -101,10 +102,12 @@ export class HandshakeIo {
   /** Remembers secrets, so that {@link wipe} reaches them wherever the handshake ends. */
   keep(...secrets: readonly Wipeable[]): void {
     this.#secrets.push(...secrets);
+    if (this.#isWiped) this.wipe();
   }
 
   /** Wipes every secret that the handshake has made; those that it has wiped itself stay so. */
   wipe(): void {
+    this.#isWiped = true;
     for (const secret of this.#secrets) secret.wipe();
   }
 

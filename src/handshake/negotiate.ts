@@ -19,7 +19,7 @@ export function chooseCipherSuite(
   if (suite === undefined) {
     throw new TlsAlert(
       "handshake_failure",
-      `no cipher suite in common: the client offers ${offered.map(hex16).join(", ")}`,
+      `no cipher suite in common: the client offers ${listed(offered, hex16)}`,
     );
   }
   return suite;
@@ -50,7 +50,7 @@ export function chooseGroup(
   if (group === undefined) {
     throw new TlsAlert(
       "handshake_failure",
-      `no group in common: the client supports ${supported.map(hex16).join(", ")}`,
+      `no group in common: the client supports ${listed(supported, hex16)}`,
     );
   }
   return { group, share: undefined };
@@ -85,7 +85,7 @@ export function noCredential(
   credentials: readonly Credential[],
   acceptedSchemes: readonly number[],
 ): TlsAlert {
-  const accepted = acceptedSchemes.map((id) => codepointName(SignatureScheme, id)).join(", ");
+  const accepted = listed(acceptedSchemes, (id) => codepointName(SignatureScheme, id));
   const own = credentials.map(({ key }) => key.keyType).join(", ");
   return new TlsAlert(
     "handshake_failure",
@@ -94,8 +94,15 @@ export function noCredential(
 }
 
 /** Our first ALPN protocol that the client offers, or undefined. RFC 7301 §3.2. */
-export function chooseAlpn(own: readonly string[], offered: readonly Uint8Array[]): string | undefined {
-  return own.find((protocol) => offered.some((name) => latin1(name) === protocol));
+export function chooseAlpn(own: readonly string[], offered: readonly string[]): string | undefined {
+  const names = new Set(offered);
+  return own.find((protocol) => names.has(protocol));
+}
+
+/** Values of the peer for an error message: the first of them, and how many there are, since there may be thousands. */
+export function listed<T>(values: readonly T[], show: (value: T) => string): string {
+  const shown = values.slice(0, 16).map(show).join(", ");
+  return values.length > 16 ? `${shown}, … (${values.length} in all)` : shown;
 }
 
 /**

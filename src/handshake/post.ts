@@ -30,7 +30,8 @@ export interface Session {
 /** What happens after the handshake. */
 export interface PostHandshakeEvents {
   session(session: Session): void;
-  keyUpdate(direction: "read" | "write"): void;
+  /** @param isAnswer whether we have asked the peer for it. */
+  keyUpdate(direction: "read" | "write", isAnswer: boolean): void;
 }
 
 /** The longest that a ticket may live: seven days. RFC 8446 §4.6.1. */
@@ -44,6 +45,8 @@ export class TrafficKeys {
   #read: TrafficSecret;
   #write: TrafficSecret;
   #owesUpdate = false;
+  /** KeyUpdates that we have asked for and not received. */
+  #requested = 0;
 
   constructor(
     { suite, readSecret, writeSecret }: Established,
@@ -67,7 +70,9 @@ export class TrafficKeys {
     }
     this.#read = this.#renew(this.#read);
     this.#port.protectReads(this.#suite, this.#read, "application");
-    this.#events.keyUpdate("read");
+    const isAnswer = this.#requested > 0;
+    if (isAnswer) this.#requested--;
+    this.#events.keyUpdate("read", isAnswer);
     if (requestUpdate === KeyUpdateRequest.update_requested) this.#owesUpdate = true;
   }
 
@@ -84,7 +89,8 @@ export class TrafficKeys {
     this.#port.sendHandshake(encodeHandshake("key_update", { requestUpdate }));
     this.#write = this.#renew(this.#write);
     this.#port.protectWrites(this.#suite, this.#write);
-    this.#events.keyUpdate("write");
+    if (requestPeer) this.#requested++;
+    this.#events.keyUpdate("write", false);
   }
 
   wipe(): void {
@@ -109,7 +115,8 @@ export function* clientPostHandshake(
   for (;;) {
     const message = yield* receiveUnrecorded("new_session_ticket", "key_update");
     if (message.name === "key_update") keys.peerHasUpdated(message.body.requestUpdate);
-    else events.session(sessionFrom(established, message.body, now()));
+    // A lifetime of zero says that the ticket is to be discarded at once (RFC 8446 §4.6.1).
+    else if (message.body.ticketLifetime > 0) events.session(sessionFrom(established, message.body, now()));
   }
 }
 

@@ -15,6 +15,7 @@ import type { HandshakeIo } from "./io.ts";
 import {
   alpnBytes,
   chooseAlpn,
+  listed,
   chooseCipherSuite,
   chooseCredential,
   chooseGroup,
@@ -47,6 +48,12 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
   if (choice === undefined) throw noCredential(setup.credentials, extensions.signatureAlgorithms);
   const alpn = negotiateAlpn(config, setup, hello);
 
+  // Every protected record is subject to the limit, that of EncryptedExtensions too (RFC 8449 §4).
+  const { recordSizeLimit } = extensions;
+  if (recordSizeLimit !== undefined) io.limitWrites(checkRecordSizeLimit(recordSizeLimit));
+  const ownLimit = recordSizeLimit === undefined ? undefined : config.recordSizeLimit;
+  if (ownLimit !== undefined) io.limitReads(ownLimit);
+
   const { handshake } = yield* exchangeKeys(io, hello, suite, group, share, helloRetried);
   const clientRandom = hello.body.random;
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
@@ -58,16 +65,9 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
     extensions: {
       ...(hello.serverName !== null && { serverName: true as const }),
       ...(alpn !== null && { applicationLayerProtocolNegotiation: [alpnBytes(alpn)] }),
-      ...(extensions.recordSizeLimit !== undefined &&
-        config.recordSizeLimit !== undefined && { recordSizeLimit: config.recordSizeLimit }),
+      ...(ownLimit !== undefined && { recordSizeLimit: ownLimit }),
     },
   });
-  // The limit counts from here on, and so does not cut EncryptedExtensions (RFC 8449 §4).
-  if (extensions.recordSizeLimit !== undefined)
-    io.limitWrites(checkRecordSizeLimit(extensions.recordSizeLimit));
-  if (extensions.recordSizeLimit !== undefined && config.recordSizeLimit !== undefined) {
-    io.limitReads(config.recordSizeLimit);
-  }
   if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
   yield* sendAuthentication(io, "server", choice, new Uint8Array(), {
     ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
@@ -184,6 +184,7 @@ function* exchangeKeys(
 ): Flow<{ readonly handshake: HandshakeSecret }> {
   const random = io.random(32);
   const { keyExchange, sharedSecret } = yield* settle(group.respond(share, io.random));
+  io.keep({ wipe: () => wipe(sharedSecret) });
   io.send("server_hello", {
     legacyVersion: ProtocolVersion["TLSv1.2"],
     random,
@@ -207,12 +208,12 @@ function* exchangeKeys(
 function negotiateAlpn(config: ServerConfig, setup: CompleteSetup, hello: OfferedClientHello): string | null {
   const offered = hello.body.extensions.applicationLayerProtocolNegotiation;
   if (offered === undefined || setup.alpn.length === 0) return null;
-  const chosen = chooseAlpn(setup.alpn, offered);
+  const chosen = chooseAlpn(setup.alpn, hello.alpn);
   if (chosen !== undefined) return chosen;
   if (config.alpnMismatch === "ignore") return null;
   throw new TlsAlert(
     "no_application_protocol",
-    `no ALPN protocol in common: the client offers ${hello.alpn.map((name) => JSON.stringify(name)).join(", ")}`,
+    `no ALPN protocol in common: the client offers ${listed(hello.alpn, (name) => JSON.stringify(name))}`,
   );
 }
 

@@ -52,9 +52,9 @@ export class AppTransport implements Transport {
     if (!driver.settings.halfClose) throw new TypeError("closeWrite() needs the option halfClose");
     if (!this.#isWritable) return;
     driver.requestAndGoOn(() => {
-      driver.isWriteOver = true;
       if (driver.isReadOver) driver.startShutdown();
       else driver.engine.closeWrite();
+      driver.isWriteOver = true;
     });
   }
 

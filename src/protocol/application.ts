@@ -46,7 +46,7 @@ export class Application {
   }
 
   received(bytes: Uint8Array): void {
-    if (this.#state === "STATE_CON_MADE") this.#protocol.dataReceived(bytes);
+    this.#protocol.dataReceived(bytes);
   }
 
   /** @returns whether it wants to go on writing. */

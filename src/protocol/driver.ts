@@ -116,9 +116,9 @@ export class TlsDriver {
 
   /** Ends our direction for good, and with the peer's end the connection. */
   startShutdown(): void {
+    this.engine.closeWrite();
     this.state = "FLUSHING";
     this.isWriteOver = true;
-    this.engine.closeWrite();
     this.startShutdownTimer();
   }
 
@@ -167,7 +167,8 @@ export class TlsDriver {
     while (this.#isReading) {
       const event = this.#nextEvent ?? this.engine.nextEvent();
       this.#nextEvent = undefined;
-      if (typeof event === "symbol") return;
+      // A hook that the engine has called may have ended the connection.
+      if (typeof event === "symbol" || this.isOver) return;
       if (event.type === "pending") {
         this.#park(event.done);
         return;
@@ -213,7 +214,7 @@ export class TlsDriver {
     if (this.state === "SHUTDOWN") return;
     const { bytes, next } = joinData(this.engine, first, this.settings.maxRead);
     this.#nextEvent = next;
-    this.app.received(bytes);
+    if (!this.isOver) this.app.received(bytes);
   }
 
   #finishHandshake(info: ConnectionInfo): void {
@@ -264,7 +265,6 @@ export class TlsDriver {
     if (this.#parkedOn === done) return;
     this.#parkedOn = done;
     void done.then(() => {
-      if (this.#parkedOn !== done) return;
       this.#parkedOn = undefined;
       this.pump();
     });
@@ -323,8 +323,6 @@ export class TlsDriver {
     this.state = "UNWRAPPED";
     this.#handshakeTimer.cancel();
     this.#shutdownTimer.cancel();
-    this.#parkedOn = undefined;
-    this.#nextEvent = undefined;
     this.engine.abort();
     this.#reportEngineHookErrors();
     const rejection = fault ?? new Error("the connection was closed");

@@ -103,13 +103,11 @@ function marks(
 ): Marks {
   const high = givenHigh ?? (givenLow === undefined ? highByDefault : 4 * givenLow);
   const low = givenLow ?? Math.floor(high / 4);
+  const lowAllowed = `whole numbers from 0 to ${direction}HighWater`;
+  if (givenLow !== undefined && !isLength(givenLow))
+    throw new ConfigError(`${direction}LowWater`, low, lowAllowed);
   if (!isLength(high)) throw new ConfigError(`${direction}HighWater`, high, "whole numbers from 0");
-  if (!isLength(low) || low > high)
-    throw new ConfigError(
-      `${direction}LowWater`,
-      low,
-      `whole numbers from 0 to ${direction}HighWater, ${high}`,
-    );
+  if (low > high) throw new ConfigError(`${direction}LowWater`, low, `${lowAllowed}, ${high}`);
   return { high, low };
 }
 

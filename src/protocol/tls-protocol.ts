@@ -73,7 +73,7 @@ export class TlsProtocol implements Protocol {
    */
   startTls(config: ClientConfig | ServerConfig, unread: Unread): Promise<ConnectionInfo> {
     const driver = this.#driver;
-    if (!driver.isPlaintext || driver.isReadOver)
+    if (!driver.isPlaintext)
       throw new TypeError("startTls() needs a connection that is in plaintext and open");
     driver.engine.upgrade(config, unread);
     driver.handshake = new Pledge();

@@ -88,7 +88,7 @@ export class ReadProtection13 implements ReadProtection {
   open(record: RawRecord): InnerPlaintext | undefined {
     const { fragment } = record;
     const innerLength = fragment.length - this.#tagLength;
-    if (innerLength < 1) return undefined;
+    if (innerLength < 0) return undefined;
     const inner = fragment.subarray(0, innerLength);
     if (!this.#opener.open(this.#nonce.current(), record.header, fragment, inner)) return undefined;
     this.#nonce.advance();

@@ -154,14 +154,16 @@ describe("ReadProtection13", () => {
     expect(new ReadProtection13(suite, keys).open(raw(patternBytes(5 + length)))).toBeUndefined();
   });
 
-  test("opens no plaintext of no bytes, although its tag matches", () => {
+  test("refuses a plaintext of no bytes, although its tag matches: unexpected_message", () => {
     const nonce = Buffer.from(keys.iv);
     const cipher = createCipheriv("aes-128-gcm", keys.key, nonce);
     const header = Uint8Array.of(23, 3, 3, 0, 16);
     cipher.setAAD(header);
     cipher.final();
     const record = Uint8Array.of(...header, ...cipher.getAuthTag());
-    expect(new ReadProtection13(suite, keys).open(raw(record))).toBeUndefined();
+    expect(alertThrownBy(() => new ReadProtection13(suite, keys).open(raw(record)))).toBe(
+      "unexpected_message",
+    );
   });
 
   test("authenticates the header as it was received", () => {
