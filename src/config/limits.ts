@@ -16,6 +16,8 @@ export interface Limits {
   readonly warningAlerts: number;
   /** KeyUpdates, tickets and other handshake messages without application data between them. */
   readonly postHandshakeMessages: number;
+  /** Bytes of early data that a server passes over, records as they come, because it does not take them. */
+  readonly skippedEarlyDataBytes: number;
   /** Bytes received while the handshake waits for a hook. */
   readonly parkedInputBytes: number;
   /** Bytes written before the handshake has ended. */
@@ -30,6 +32,7 @@ export const defaultLimits: Limits = Object.freeze({
   changeCipherSpecs: 32,
   warningAlerts: 4,
   postHandshakeMessages: 32,
+  skippedEarlyDataBytes: 16 * 1024,
   parkedInputBytes: 64 * 1024,
   queuedWriteBytes: 1024 * 1024,
 });

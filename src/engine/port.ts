@@ -83,6 +83,10 @@ export class EnginePort implements RecordPort {
     this.#dropsChangeCipherSpec = true;
   }
 
+  skipEarlyData(bytes: number): void {
+    this.#records.earlyDataBudget = bytes;
+  }
+
   limitReads(recordSizeLimit: number): void {
     this.#records.readLimit = recordSizeLimit;
   }

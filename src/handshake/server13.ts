@@ -132,6 +132,9 @@ function* exchangeHellos(config: ServerConfig, io: HandshakeIo): Flow<Hellos> {
   io.expectFlightEnd();
   io.allowChangeCipherSpec();
   const hello = checkClientHello(first.body);
+  if (first.body.extensions.earlyData !== undefined) {
+    io.skipEarlyData(settings.limits.skippedEarlyDataBytes);
+  }
   const setup = yield* chooseSetup(config, hello, first.raw);
   const suite = chooseCipherSuite(settings.cipherSuites, hello.body.cipherSuites);
   const { supportedGroups, keyShare } = hello.body.extensions;
@@ -146,6 +149,7 @@ function* exchangeHellos(config: ServerConfig, io: HandshakeIo): Flow<Hellos> {
   sendHelloRetryRequest(io, hello.body, suite, group, cookie);
   const second = yield* io.receive("client_hello");
   io.expectFlightEnd();
+  io.skipEarlyData(0);
   const retried = checkSecondClientHello(first.body, second.body, group.id, cookie);
   return { ...retried, setup, suite, group, helloRetried: true };
 }

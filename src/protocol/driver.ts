@@ -227,6 +227,7 @@ export class TlsDriver {
 
   #returnToPlaintext(): void {
     this.#isTls = false;
+    this.handshake = new Pledge();
     if (this.state === "WRAPPED") {
       this.state = "UNWRAPPED";
       this.isWriteOver = false;

@@ -59,7 +59,10 @@ export class TlsProtocol implements Protocol {
     return this.#driver.appTransport;
   }
 
-  /** Settles when the handshake has ended or failed. A rejection that nobody looks at is not unhandled. */
+  /**
+   * Settles when the handshake has ended, or with it the connection; in plaintext, it is that of the next {@link startTls}. A rejection that
+   * nobody looks at is not unhandled.
+   */
   get handshake(): Promise<ConnectionInfo> {
     return this.#driver.handshake.promise;
   }
@@ -76,7 +79,6 @@ export class TlsProtocol implements Protocol {
     if (!driver.isPlaintext)
       throw new TypeError("startTls() needs a connection that is in plaintext and open");
     driver.engine.upgrade(config, unread);
-    driver.handshake = new Pledge();
     driver.requestAndGoOn(() => driver.startHandshake());
     return driver.handshake.promise;
   }

@@ -5,7 +5,13 @@ import type { Tls13CipherSuite } from "../crypto/provider.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import { CHANGE_CIPHER_SPEC } from "../messages/record.ts";
 import type { TrafficKeys } from "../schedule/traffic.ts";
-import { MAX_PLAINTEXT_LENGTH, RECORD_HEADER_LENGTH, RecordBuffer, type RawRecord } from "./framing.ts";
+import {
+  MAX_CIPHERTEXT_EXPANSION_13,
+  MAX_PLAINTEXT_LENGTH,
+  type RawRecord,
+  RECORD_HEADER_LENGTH,
+  RecordBuffer,
+} from "./framing.ts";
 import { OutputBuffer } from "./output.ts";
 import {
   MAX_INNER_PLAINTEXT_LENGTH,
@@ -81,6 +87,7 @@ export class RecordLayer {
   #readLimit = MAX_INNER_PLAINTEXT_LENGTH;
   #writeLimit = MAX_INNER_PLAINTEXT_LENGTH;
   #acceptsPlaintextAlert = false;
+  #earlyDataBudget = 0;
   #emptyRecords = 0;
   #changeCipherSpecs = 0;
 
@@ -127,6 +134,15 @@ export class RecordLayer {
     this.#writeLimit = clipRecordSizeLimit(recordSizeLimit);
   }
 
+  /**
+   * Bytes of early data that are passed over, because the client offered some and we do not take it: application_data that does not
+   * authenticate, or comes before there are keys. It ends with the first record that opens, and is to be set to 0 behind a second
+   * ClientHello. RFC 8446 §4.2.10.
+   */
+  set earlyDataBudget(bytes: number) {
+    this.#earlyDataBudget = bytes;
+  }
+
   /** Records that may be written before the key must be replaced; Infinity while writes are not protected. */
   get recordsLeftToWrite(): number {
     return this.#writeProtection?.recordsLeft ?? Infinity;
@@ -157,22 +173,25 @@ export class RecordLayer {
    */
   read(): ReadRecord | undefined {
     const protection = this.#readProtection;
-    const maxFragmentLength = protection === undefined ? MAX_PLAINTEXT_LENGTH : protection.maxFragmentLength;
-    let raw = this.#received.next(maxFragmentLength);
-    while (raw !== undefined && raw.type === ContentType.change_cipher_spec) {
-      this.#dropChangeCipherSpec(raw);
-      raw = this.#received.next(maxFragmentLength);
+    for (;;) {
+      const raw = this.#received.next(this.#maxFragmentLength());
+      if (raw === undefined) return undefined;
+      if (raw.type === ContentType.change_cipher_spec) {
+        this.#dropChangeCipherSpec(raw);
+      } else if (protection === undefined || this.#isAcceptedPlaintextAlert(raw)) {
+        this.#observer?.record("read", raw.header, undefined);
+        if (!this.#passesOver(raw)) return this.#accept(raw.type, raw.fragment, false);
+      } else {
+        const inner = protection.open(raw);
+        this.#observer?.record("read", raw.header, inner?.type);
+        if (inner !== undefined) {
+          this.#acceptsPlaintextAlert = false;
+          this.#earlyDataBudget = 0;
+          return this.#accept(inner.type, inner.content, true);
+        }
+        if (!this.#passesOver(raw)) throw new TlsAlert("bad_record_mac", "record does not authenticate");
+      }
     }
-    if (raw === undefined) return undefined;
-    if (protection === undefined || this.#isAcceptedPlaintextAlert(raw)) {
-      this.#observer?.record("read", raw.header, undefined);
-      return this.#accept(raw.type, raw.fragment, false);
-    }
-    const inner = protection.open(raw);
-    this.#observer?.record("read", raw.header, inner?.type);
-    if (inner === undefined) throw new TlsAlert("bad_record_mac", "record does not authenticate");
-    this.#acceptsPlaintextAlert = false;
-    return this.#accept(inner.type, inner.content, true);
   }
 
   /** Everything received that was not consumed, such as the bytes behind a close_notify; the caller owns it. */
@@ -229,6 +248,23 @@ export class RecordLayer {
     this.#writeProtection?.wipe();
     this.#received.wipe();
     this.#output.clear();
+  }
+
+  /** Early data is protected before we have keys of our own, and longer for it. */
+  #maxFragmentLength(): number {
+    if (this.#readProtection !== undefined) return this.#readProtection.maxFragmentLength;
+    return this.#earlyDataBudget > 0
+      ? MAX_PLAINTEXT_LENGTH + MAX_CIPHERTEXT_EXPANSION_13
+      : MAX_PLAINTEXT_LENGTH;
+  }
+
+  /** Whether the record is early data that we do not take. */
+  #passesOver({ type, fragment }: RawRecord): boolean {
+    if (this.#earlyDataBudget === 0 || type !== ContentType.application_data) return false;
+    if (fragment.length > this.#earlyDataBudget)
+      throw new TlsAlert("unexpected_message", "more early data than is passed over");
+    this.#earlyDataBudget -= fragment.length;
+    return true;
   }
 
   #dropChangeCipherSpec({ header, fragment }: RawRecord): void {
