@@ -1,3 +1,11 @@
+export {
+  Connection,
+  type ConnectionEnd,
+  type ConnectionOptions,
+  type StartTlsOptions,
+  type TlsOptions,
+} from "./adapters/connection.ts";
+export { IncompleteReadError, ReadLimitError } from "./adapters/reader.ts";
 export { AlertDescription, type AlertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "./alert.ts";
 export { ClientConfig, type ClientCertificateRequest, type ClientOptions } from "./config/client.ts";
 export type { ServerIdentity, ServerVerification } from "./config/client.ts";
@@ -48,6 +56,7 @@ export type {
 } from "./crypto/provider.ts";
 export { type CloseReason, NEED_DATA, type TlsEvent } from "./engine/events.ts";
 export { type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
+export { upgrade, type Upgraded } from "./engine/upgrade.ts";
 export { ConfigError, NotTlsError, TimeoutError, TruncationError } from "./errors.ts";
 export type { ConnectionInfo, PeerIdentity } from "./handshake/established.ts";
 export type { Session } from "./handshake/post.ts";
@@ -62,5 +71,12 @@ export {
   SignatureScheme,
 } from "./messages/codepoints.ts";
 export type { ClientHello } from "./messages/handshake13.ts";
+export {
+  type AppState,
+  TlsProtocol,
+  type TlsProtocolOptions,
+  type WrapState,
+} from "./protocol/tls-protocol.ts";
+export type { Clock, Protocol, Transport } from "./protocol/transport.ts";
 export type { RawExtension } from "./wire/codec.ts";
 export { type LeafCertificate, readLeaf } from "./x509/leaf.ts";

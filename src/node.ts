@@ -1,13 +1,5 @@
 export * from "./index.ts";
 export {
-  Connection,
-  type ConnectionEnd,
-  type ConnectionOptions,
-  type StartTlsOptions,
-  type TlsOptions,
-} from "./adapters/connection.ts";
-export { IncompleteReadError, ReadLimitError } from "./adapters/reader.ts";
-export {
   connectionFromSocket,
   openConnection,
   type OpenConnectionOptions,

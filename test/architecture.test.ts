@@ -24,6 +24,7 @@ const LAYERS = [
   "adapters",
   "index",
   "node",
+  "noble",
 ];
 
 const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" })

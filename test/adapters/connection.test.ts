@@ -153,11 +153,14 @@ describe("writing and ending", () => {
     expect(await reader.closed).toEqual({ kind: "clean" });
   });
 
-  test("abort() drops both directions, and a read that waits rejects", async () => {
+  test("abort() drops both directions, and what waits rejects", async () => {
     const [a] = plainPair();
+    a.write(new Uint8Array(1_000_000));
+    const drained = expect(a.drain()).rejects.toThrow("the connection is over");
     const read = a.read();
     a.abort();
     await expect(read).rejects.toThrow("the connection was aborted");
+    await drained;
     expect(await a.closed).toEqual({ kind: "aborted" });
     const [c] = plainPair();
     const error = new Error("enough");

@@ -210,6 +210,7 @@ describe("a listener goes on", () => {
         onHandshakeError: (error) => {
           throw error;
         },
+        onError: (error) => lines.push(String(error)),
       },
     );
     const socket = connect(port, host);

@@ -16,7 +16,7 @@ let server: Server;
 const accepted: Socket[] = [];
 
 beforeAll(async () => {
-  server = createServer({ allowHalfOpen: true }, (socket) => accepted.push(socket));
+  server = createServer((socket) => accepted.push(socket));
   await once(server.listen(0, "127.0.0.1"), "listening");
 });
 
@@ -155,6 +155,22 @@ describe.each(kinds)("over %s", (_kind, makePair) => {
   });
 });
 
+test("a protocol that comes while writing is paused is told so, and to resume", async () => {
+  const [a, b] = duplexPair();
+  const first = new Recorder();
+  const second = new Recorder();
+  const transport = nodeTransport(a, first);
+  b.pause();
+  transport.write(new Uint8Array(100_000));
+  transport.write(new Uint8Array(100_000));
+  transport.setProtocol(second);
+  expect(first.calls).toEqual(["made", "pause"]);
+  expect(second.calls).toEqual(["pause"]);
+  b.resume();
+  await expect.poll(() => second.calls).toEqual(["pause", "resume"]);
+  transport.abort();
+});
+
 test("copies what it writes before the call returns", async () => {
   const [a, b] = duplexPair();
   const left = new Recorder();
@@ -248,6 +264,18 @@ describe("close()", () => {
     expect(latin1(Buffer.concat(a.written))).toBe("bye");
     expect(clock.timers).toBe(0);
     b.destroy();
+  });
+
+  test("sees the peer's end although reading is paused", async () => {
+    const [a, b] = duplexPair();
+    const protocol = new Recorder();
+    const transport = nodeTransport(a, protocol);
+    transport.pauseReading();
+    b.write(new Uint8Array(100_000));
+    b.resume().end();
+    transport.close();
+    expect(await protocol.lost).toBeNull();
+    expect(protocol.calls).toEqual(["made", "lost"]);
   });
 
   test("stops its timer when the peer ends in time", async () => {

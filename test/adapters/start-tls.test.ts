@@ -103,6 +103,8 @@ describe("what articles 1 and 2 observe", () => {
     await client.readExactly(50_000);
     await client.startTls(configs.client);
     await upgraded;
+    // The transport had asked us to wait, and it is TLS that it has told to go on.
+    await server.drain();
     server.write("on\n");
     expect(await client.readLine()).toBe("on");
     client.abort();
@@ -220,6 +222,26 @@ describe("what comes behind the command", () => {
       upgraded.catch(() => undefined);
       peer.destroy();
     }
+  });
+
+  test("a reader that was full before TLS started fills up again, and then the peer waits", async () => {
+    const [serverStream, peer] = duplexPair();
+    const server = connectionFromSocket(serverStream, { readHighWaterBytes: 10 });
+    const { engine, flight } = clientHello();
+    peer.write(flight);
+    await settle();
+    expect(serverStream.isPaused()).toBe(true);
+    drive(engine, peer);
+    await server.startTls(configs.server);
+    const block = new Uint8Array(10_000);
+    for (let i = 0; i < 90; i++) {
+      engine.write(block);
+      peer.write(engine.takeOutput() ?? "");
+    }
+    await settle();
+    expect(serverStream.isPaused()).toBe(true);
+    expect(await server.readExactly(900_000)).toEqual(new Uint8Array(900_000));
+    peer.destroy();
   });
 
   test("what a client sends right behind its Finished can be read, in order, and stays within the watermark", async () => {
