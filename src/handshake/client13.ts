@@ -2,7 +2,7 @@ import { TlsAlert } from "../alert.ts";
 import { equalBytes, hex16, wipe } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
-import { CertificateStatusType, ExtensionType } from "../messages/codepoints.ts";
+import { ExtensionType } from "../messages/codepoints.ts";
 import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import {
@@ -283,7 +283,7 @@ function* answerCertificateRequest(
     return;
   }
   const requested: RequestedStatus = {
-    ocspResponse: asked.statusRequest?.statusType === CertificateStatusType.ocsp,
+    ocspResponse: asked.statusRequest === true,
     signedCertificateTimestamps: asked.signedCertificateTimestamp === true,
   };
   yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested);

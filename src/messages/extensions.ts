@@ -157,7 +157,8 @@ export const EncryptedExtensionsExtensions = extensions(
 
 export const CertificateRequestExtensions = extensions(
   {
-    statusRequest: known(ExtensionType.status_request, CertificateStatusRequest),
+    // Empty here, unlike in ClientHello (RFC 8446 §4.4.2.1).
+    statusRequest: known(ExtensionType.status_request, empty),
     signatureAlgorithms,
     signedCertificateTimestamp: known(ExtensionType.signed_certificate_timestamp, empty),
     compressCertificate,

@@ -134,7 +134,7 @@ export const EXTENSION_SAMPLES: readonly ExtensionSample[] = [
   ),
   row("EncryptedExtensionsExtensions", "recordSizeLimit", 28, 64, "0040"),
   row("EncryptedExtensionsExtensions", "earlyData", 42, true, ""),
-  row("CertificateRequestExtensions", "statusRequest", 5, STATUS_REQUEST, STATUS_REQUEST_BODY),
+  row("CertificateRequestExtensions", "statusRequest", 5, true, ""),
   row("CertificateRequestExtensions", "signatureAlgorithms", 13, [0x0807], "0002 0807"),
   row("CertificateRequestExtensions", "signedCertificateTimestamp", 18, true, ""),
   row("CertificateRequestExtensions", "compressCertificate", 27, [2], "02 0002"),

@@ -1,0 +1,128 @@
+import { expect } from "vitest";
+import type { ServerConfig } from "../../../src/index.ts";
+import type { Authority, Issued } from "../ca.ts";
+import { type Driver, listen } from "../driver.ts";
+import { Peer, versionOf } from "../process.ts";
+import type { Combination, Group } from "../rows.ts";
+import type { Scope } from "../waiting.ts";
+
+const version = /^OpenSSL (\d+)\.(\d+)/.exec(versionOf("openssl", "version") ?? "");
+const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
+
+/** Why rows with the `openssl` command cannot run here. */
+export const noOpenssl: string | undefined =
+  version === null
+    ? "no openssl command here that says it is OpenSSL"
+    : major >= 3
+      ? undefined
+      : `openssl is ${major}.${minor}, needed is 3.0 or later`;
+
+/** Why `openssl` cannot do what a row is about. */
+export function opensslLacks({ group }: { readonly group?: Group | undefined }): string | undefined {
+  if (noOpenssl !== undefined) return noOpenssl;
+  const hasHybrid = major > 3 || minor >= 5;
+  if (group === "X25519MLKEM768" && !hasHybrid)
+    return `openssl ${major}.${minor} has no X25519MLKEM768, 3.5 has`;
+  return undefined;
+}
+
+/** Names of groups as OpenSSL's `-groups` takes them. */
+export const opensslGroups: Readonly<Record<Group, string>> = {
+  x25519: "X25519",
+  secp256r1: "P-256",
+  secp384r1: "P-384",
+  secp521r1: "P-521",
+  X25519MLKEM768: "X25519MLKEM768",
+};
+
+/** Options that hold `openssl` to one combination. */
+export function only({ suite, group }: Pick<Combination, "suite" | "group">): string[] {
+  return ["-ciphersuites", suite, "-groups", opensslGroups[group]];
+}
+
+/** An `openssl s_server` that listens. */
+export interface OpensslServer {
+  readonly peer: Peer;
+  readonly port: number;
+}
+
+/** Starts `openssl s_server` for one connection. What it receives is printed, what is written to its standard input is sent. */
+export async function startServer(
+  scope: Scope,
+  authority: Authority,
+  certificate: Issued,
+  args: readonly string[] = [],
+): Promise<OpensslServer> {
+  const { leafFile, keyFile } = certificate;
+  const identity = ["-cert", leafFile, "-key", keyFile, "-cert_chain", authority.intermediateFile];
+  const always = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-tls1_3", ...identity];
+  const peer = new Peer(scope, "openssl", [...always, ...args]);
+  // The session cache and the greeting come before; only the line with the port says that it listens.
+  const [, port] = await peer.untilPrinted(/^ACCEPT 127\.0\.0\.1:(\d+)/m);
+  return { peer, port: Number(port) };
+}
+
+/** Starts `openssl s_client`, which checks the name `localhost` against the authority. */
+export function startClient(
+  scope: Scope,
+  authority: Authority,
+  port: number,
+  args: readonly string[] = [],
+): Peer {
+  const verification = [
+    "-CAfile",
+    authority.rootFile,
+    "-verify_return_error",
+    "-verify_hostname",
+    "localhost",
+  ];
+  const name = args.includes("-noservername") ? [] : ["-servername", "localhost"];
+  const always = ["s_client", "-connect", `127.0.0.1:${port}`, ...name, "-tls1_3"];
+  return new Peer(scope, "openssl", [...always, ...verification, ...args]);
+}
+
+/** An s_client, and the server of ours that it has connected to. */
+export interface OpensslMeeting {
+  readonly server: Driver;
+  readonly peer: Peer;
+}
+
+/** Starts `openssl s_client` on a new server of ours. */
+export async function meetClient(
+  scope: Scope,
+  authority: Authority,
+  args: readonly string[],
+  config: ServerConfig,
+): Promise<OpensslMeeting> {
+  const listener = await listen(scope, config);
+  const peer = startClient(scope, authority, listener.port, args);
+  return { server: await listener.accept(), peer };
+}
+
+/** One line each way with an s_server, and a clean end that we begin. */
+export async function exchangeWithServer(client: Driver, peer: Peer): Promise<void> {
+  client.write("ping from tls-engine\n");
+  await peer.untilPrinted(/ping from tls-engine/);
+  peer.write("pong from openssl\n");
+  await client.untilReceived("pong from openssl\n");
+  expect((await client.close()).kind).toBe("clean");
+}
+
+/** One line each way with an s_client, and a clean end that the peer begins. */
+export async function exchangeWithClient({ server, peer }: OpensslMeeting): Promise<void> {
+  await server.untilComplete();
+  peer.write("ping from openssl\n");
+  await server.untilReceived("ping from openssl\n");
+  server.write("pong from tls-engine\n");
+  await peer.untilPrinted(/pong from tls-engine/);
+  peer.endInput();
+  expect((await server.untilClosed()).kind).toBe("clean");
+  await server.close();
+  expect(await peer.untilExit()).toBe(0);
+}
+
+/** The keying material that `-keymatexport` prints. */
+export const KEYING_MATERIAL = /Keying material: ([0-9A-F]+)/;
+
+/** An OCSPResponse in DER that says tryLater (RFC 6960 §4.2.1): the smallest that there is. */
+export const OCSP_TRY_LATER = Uint8Array.of(0x30, 0x03, 0x0a, 0x01, 0x03);
