@@ -31,8 +31,8 @@ describe("nobleProvider", () => {
       [0x0018, "secp384r1"],
       [0x0019, "secp521r1"],
     ]);
-    expect(signatureVerifiers.map(({ id, name }) => [id, name]).sort()).toEqual(
-      [
+    expect(new Map(signatureVerifiers.map(({ id, name }) => [id, name]))).toEqual(
+      new Map([
         [0x0401, "rsa_pkcs1_sha256"],
         [0x0403, "ecdsa_secp256r1_sha256"],
         [0x0501, "rsa_pkcs1_sha384"],
@@ -46,7 +46,7 @@ describe("nobleProvider", () => {
         [0x0809, "rsa_pss_pss_sha256"],
         [0x080a, "rsa_pss_pss_sha384"],
         [0x080b, "rsa_pss_pss_sha512"],
-      ].sort(),
+      ]),
     );
   });
 

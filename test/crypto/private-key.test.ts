@@ -68,7 +68,7 @@ function sec1(scalar: Uint8Array, ...more: readonly Uint8Array[]): Uint8Array {
 
 describe("signingKeyFromPem", () => {
   test("finds the one key among certificates, parameters and text", () => {
-    const text = `a key\n${armour("CERTIFICATE", Uint8Array.of(1))}${armour("EC PARAMETERS", P256)}${p256.export({ format: "pem", type: "sec1" })}`;
+    const text = `a key\n${armour("CERTIFICATE", Uint8Array.of(1))}${armour("EC PARAMETERS", P256)}${String(p256.export({ format: "pem", type: "sec1" }))}`;
     expect(signingKeyFromPem(text).keyType).toBe("ecdsa-p256");
   });
 
