@@ -17,6 +17,7 @@ describe("limitsWith", () => {
       changeCipherSpecs: 32,
       warningAlerts: 4,
       postHandshakeMessages: 32,
+      skippedEarlyDataBytes: 16384,
       parkedInputBytes: 65536,
       queuedWriteBytes: 1_048_576,
     });

@@ -1,36 +1,19 @@
 import { AlertDescription, alertName, type ReceivedAlertName } from "../../src/alert.ts";
-import { concatBytes, equalBytes } from "../../src/bytes.ts";
-import type {
-  Awaitable,
-  KeyExchangeGroup,
-  OwnKeyShare,
-  Tls13CipherSuite,
-} from "../../src/crypto/provider.ts";
+import { concatBytes } from "../../src/bytes.ts";
 import { x25519 } from "../../src/crypto/groups/x25519.ts";
-import { nobleProvider } from "../../src/crypto/noble.ts";
+import type { Awaitable, KeyExchangeGroup, Tls13CipherSuite } from "../../src/crypto/provider.ts";
 import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
+import { ContentType, type Credential, NEED_DATA, TlsEngine, type TlsEvent } from "../../src/index.ts";
 import {
-  type ClientConfig,
-  ContentType,
-  type Credential,
-  NEED_DATA,
-  ProtocolVersion,
-  type ServerConfig,
-  TlsEngine,
-  type TlsEvent,
-} from "../../src/index.ts";
-import {
-  decodeHandshake,
   encodeHandshake,
   type HandshakeBody,
-  handshakeName,
   type HandshakeName,
+  handshakeName,
 } from "../../src/messages/handshake.ts";
-import { type ClientHello, HELLO_RETRY_REQUEST_RANDOM } from "../../src/messages/handshake13.ts";
 import { HandshakeJoiner } from "../../src/record/joiner.ts";
 import { RecordLayer } from "../../src/record/layer.ts";
 import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
-import { EarlySecret, type HandshakeSecret, type MainSecret } from "../../src/schedule/tls13.ts";
+import type { HandshakeSecret, MainSecret } from "../../src/schedule/tls13.ts";
 import type { TrafficSecret } from "../../src/schedule/traffic.ts";
 import { Transcript } from "../../src/schedule/transcript.ts";
 
@@ -81,7 +64,7 @@ const UNLIMITED = { emptyRecords: 2 ** 20, changeCipherSpecs: 2 ** 20 };
  * A scripted peer of a real engine: it does the handshake with real keys, and forges what it is told to. Every method
  * delivers at once and takes what the engine answers; nothing here refuses anything.
  */
-abstract class Forger {
+export abstract class Forger {
   readonly engine: TlsEngine;
   /** Everything that the engine has reported; the bytes of `data` are copies. */
   readonly events: TlsEvent[] = [];
@@ -102,6 +85,10 @@ abstract class Forger {
   main: MainSecret | undefined;
   /** Whether the engine's Finished was what the transcript asks for; undefined before it. */
   isPeerFinishedGood: boolean | undefined;
+  /** What the forger writes under, behind its Finished. */
+  protected ownTraffic: TrafficSecret | undefined;
+  /** What the engine writes under, behind its Finished. */
+  protected peerTraffic: TrafficSecret | undefined;
   protected readonly reader = new RecordLayer({ limits: UNLIMITED });
   readonly #joiner = new HandshakeJoiner(2 ** 24 - 1);
   #sealer: RecordSealer | undefined;
@@ -171,7 +158,7 @@ abstract class Forger {
   keyUpdate(change: Change<"key_update"> = {}, requestUpdate: 0 | 1 = 0): void {
     const { raw, tail } = forge("key_update", { requestUpdate }, change);
     this.sendHandshake(concatBytes(raw, tail));
-    this.ownTraffic = this.ownTraffic.next();
+    this.ownTraffic = present(this.ownTraffic).next();
     this.protectBy(this.ownTraffic);
   }
 
@@ -216,9 +203,7 @@ abstract class Forger {
     });
   }
 
-  /** The traffic secret that the forger writes under, after its Finished. */
-  protected abstract ownTraffic: TrafficSecret;
-
+  /** Takes a message of the handshake; it enters the transcript afterwards. */
   protected abstract receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void;
 
   #readHandshake(fragment: Uint8Array): void {
@@ -226,328 +211,13 @@ abstract class Forger {
     for (let raw = this.#joiner.next(); raw !== undefined; raw = this.#joiner.next()) {
       const name = handshakeName(raw);
       this.messages.push({ name, raw });
-      this.receiveMessage(name, raw);
-    }
-  }
-}
-
-export type { Forger };
-
-/** What a {@link ForgedServer} does in a handshake, in this order. */
-export type ServerStep =
-  | "serverHello"
-  | "encryptedExtensions"
-  | "certificateRequest"
-  | "certificate"
-  | "certificateVerify"
-  | "finished";
-
-/** A server for a client engine. */
-export class ForgedServer extends Forger {
-  /** The last ClientHello of the engine. */
-  clientHello!: ClientHello;
-  readonly #asksForCertificate: boolean;
-  #ownTraffic: TrafficSecret | undefined;
-  #peerTraffic: TrafficSecret | undefined;
-  #next: ServerStep | "nothing" = "serverHello";
-
-  constructor(
-    config: ClientConfig,
-    {
-      asksForCertificate = false,
-      ...options
-    }: ForgerOptions & { readonly asksForCertificate?: boolean } = {},
-  ) {
-    super(TlsEngine.client(config), options);
-    this.#asksForCertificate = asksForCertificate;
-    this.pump();
-  }
-
-  /** Does what comes before `step`, as an honest server would. */
-  upTo(step: ServerStep): this {
-    while (this.#next !== step && this.#next !== "nothing") this[this.#next]();
-    return this;
-  }
-
-  /** Does all that is left of the handshake. */
-  complete(): this {
-    while (this.#next !== "nothing") this[this.#next]();
-    return this;
-  }
-
-  helloRetryRequest(change: Change<"hello_retry_request"> = {}): void {
-    this.transcript.start(this.suite.hash);
-    this.transcript.replaceByMessageHash();
-    this.sendHandshake(this.record("hello_retry_request", this.helloRetryRequestBody(), change));
-  }
-
-  /** Asks for a share of {@link group}. */
-  helloRetryRequestBody(): HandshakeBody<"hello_retry_request"> {
-    return {
-      legacyVersion: ProtocolVersion["TLSv1.2"],
-      random: HELLO_RETRY_REQUEST_RANDOM.slice(),
-      legacySessionIdEcho: this.clientHello.legacySessionId,
-      cipherSuite: this.suite.id,
-      legacyCompressionMethod: 0,
-      extensions: { supportedVersions: ProtocolVersion["TLSv1.3"], keyShare: this.group.id },
-    };
-  }
-
-  serverHello(change: Change<"server_hello"> = {}): void {
-    const { suite, group, clientHello, transcript } = this;
-    const theirs = clientHello.extensions.keyShare?.find((entry) => entry.group === group.id)?.keyExchange;
-    // Without a share of the client there is no secret; it will not come to that.
-    const own =
-      theirs === undefined
-        ? { keyExchange: answered(group.generate(this.random)).keyExchange, sharedSecret: this.random(32) }
-        : answered(group.respond(theirs, this.random));
-    transcript.start(suite.hash);
-    const message = this.record(
-      "server_hello",
-      {
-        legacyVersion: ProtocolVersion["TLSv1.2"],
-        random: this.random(32),
-        legacySessionIdEcho: clientHello.legacySessionId,
-        cipherSuite: suite.id,
-        legacyCompressionMethod: 0,
-        extensions: {
-          supportedVersions: ProtocolVersion["TLSv1.3"],
-          keyShare: { group: group.id, keyExchange: own.keyExchange },
-        },
-      },
-      change,
-    );
-    this.handshake = new EarlySecret(suite.hash).handshake(own.sharedSecret, transcript.digest());
-    this.openBy(this.handshake.clientTraffic);
-    this.#next = "encryptedExtensions";
-    this.sendHandshake(message);
-    this.protectBy(this.handshake.serverTraffic);
-  }
-
-  encryptedExtensions(change: Change<"encrypted_extensions"> = {}): void {
-    this.#next = this.#asksForCertificate ? "certificateRequest" : "certificate";
-    this.sendHandshake(this.record("encrypted_extensions", { extensions: {} }, change));
-  }
-
-  certificateRequest(change: Change<"certificate_request"> = {}): void {
-    const signatureAlgorithms = nobleProvider().signatureVerifiers.map(({ id }) => id);
-    this.#next = "certificate";
-    this.sendHandshake(
-      this.record(
-        "certificate_request",
-        { certificateRequestContext: new Uint8Array(), extensions: { signatureAlgorithms } },
-        change,
-      ),
-    );
-  }
-
-  certificate(change: Change<"certificate"> = {}): void {
-    this.#next = "certificateVerify";
-    this.sendHandshake(this.record("certificate", certificateBody(this.credential), change));
-  }
-
-  certificateVerify(change: Change<"certificate_verify"> = {}): void {
-    this.#next = "finished";
-    const body = signTranscript(this, "server");
-    this.sendHandshake(this.record("certificate_verify", body, change));
-  }
-
-  finished(change: Change<"finished"> = {}): void {
-    const { serverTraffic } = present(this.handshake);
-    this.#next = "nothing";
-    const verifyData = serverTraffic.finished(this.transcript.digest());
-    const message = this.record("finished", { verifyData }, change);
-    this.main = present(this.handshake).main(this.transcript.digest());
-    this.sendHandshake(message);
-    this.ownTraffic = this.main.serverTraffic;
-    this.protectBy(this.ownTraffic);
-  }
-
-  newSessionTicket(change: Change<"new_session_ticket"> = {}): void {
-    const body = {
-      ticketLifetime: 7200,
-      ticketAgeAdd: 1,
-      ticketNonce: Uint8Array.of(0),
-      ticket: Uint8Array.of(1, 2, 3),
-      extensions: {},
-    };
-    const { raw, tail } = forge("new_session_ticket", body, change);
-    this.sendHandshake(concatBytes(raw, tail));
-  }
-
-  protected get ownTraffic(): TrafficSecret {
-    return present(this.#ownTraffic);
-  }
-
-  protected set ownTraffic(secret: TrafficSecret) {
-    this.#ownTraffic = secret;
-  }
-
-  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
-    switch (name) {
-      case "client_hello":
-        this.clientHello = decodeHandshake(name, raw);
-        break;
-      case "finished": {
-        const verifyData = present(this.handshake).clientTraffic.finished(this.transcript.digest());
-        this.isPeerFinishedGood = equalBytes(decodeHandshake(name, raw).verifyData, verifyData);
-        this.#peerTraffic = present(this.main).clientTraffic;
-        this.openBy(this.#peerTraffic);
-        break;
+      if (name === "key_update") {
+        this.peerTraffic = present(this.peerTraffic).next();
+        this.openBy(this.peerTraffic);
+      } else {
+        this.receiveMessage(name, raw);
       }
-      case "key_update":
-        this.#peerTraffic = present(this.#peerTraffic).next();
-        this.openBy(this.#peerTraffic);
-        return;
-      default:
     }
-    this.transcript.add(raw);
-  }
-}
-
-/** What a {@link ForgedClient} does in a handshake, in this order. */
-export type ClientStep = "clientHello" | "certificate" | "certificateVerify" | "finished";
-
-/** A client for a server engine. */
-export class ForgedClient extends Forger {
-  /** The last ClientHello that was sent, as it should have been without {@link Forgery.raw}. */
-  hello: ClientHello;
-  readonly shares: readonly OwnKeyShare[];
-  /** The HelloRetryRequest of the engine. */
-  retryRequest: HandshakeBody<"hello_retry_request"> | undefined;
-  #ownTraffic: TrafficSecret | undefined;
-  #peerTraffic: TrafficSecret | undefined;
-  #isAskedForCertificate = false;
-  #next: ClientStep | "nothing" = "clientHello";
-
-  constructor(config: ServerConfig, options: ForgerOptions = {}) {
-    super(TlsEngine.server(config), options);
-    this.shares = [answered(this.group.generate(this.random))];
-    this.hello = this.#offer();
-    this.pump();
-  }
-
-  /** Does what comes before `step`, as an honest client would. */
-  upTo(step: ClientStep): this {
-    while (this.#next !== step && this.#next !== "nothing") this[this.#next]();
-    return this;
-  }
-
-  /** Does all that is left of the handshake. */
-  complete(): this {
-    while (this.#next !== "nothing") this[this.#next]();
-    return this;
-  }
-
-  /** Sends {@link hello}; the second one too. */
-  clientHello(change: Change<"client_hello"> = {}): void {
-    const { body, ...bytes }: Forgery<"client_hello"> =
-      typeof change === "function" ? { body: change } : change;
-    this.hello = body?.(this.hello) ?? this.hello;
-    this.sendHandshake(this.record("client_hello", this.hello, bytes), { version: ProtocolVersion.TLSv1 });
-  }
-
-  /** Sends no key share, which makes the engine ask for one. */
-  clientHelloWithoutShare(): void {
-    this.clientHello((hello) => ({ ...hello, extensions: { ...hello.extensions, keyShare: [] } }));
-  }
-
-  /** Answers {@link retryRequest}: the share that {@link clientHelloWithoutShare} has left out, and the cookie. */
-  secondClientHello(change: Change<"client_hello"> = {}): void {
-    const { cookie } = present(this.retryRequest).extensions;
-    const keyShare = this.shares.map(({ group, keyExchange }) => ({ group, keyExchange }));
-    this.hello = {
-      ...this.hello,
-      extensions: { ...this.hello.extensions, keyShare, ...(cookie !== undefined && { cookie }) },
-    };
-    this.clientHello(change);
-  }
-
-  certificate(change: Change<"certificate"> = {}): void {
-    this.#next = this.credential === undefined ? "finished" : "certificateVerify";
-    this.sendHandshake(this.record("certificate", certificateBody(this.credential), change));
-  }
-
-  certificateVerify(change: Change<"certificate_verify"> = {}): void {
-    this.#next = "finished";
-    const body = signTranscript(this, "client");
-    this.sendHandshake(this.record("certificate_verify", body, change));
-  }
-
-  finished(change: Change<"finished"> = {}): void {
-    this.#next = "nothing";
-    const verifyData = present(this.handshake).clientTraffic.finished(this.transcript.digest());
-    this.sendHandshake(this.record("finished", { verifyData }, change));
-    this.ownTraffic = present(this.main).clientTraffic;
-    this.protectBy(this.ownTraffic);
-  }
-
-  protected get ownTraffic(): TrafficSecret {
-    return present(this.#ownTraffic);
-  }
-
-  protected set ownTraffic(secret: TrafficSecret) {
-    this.#ownTraffic = secret;
-  }
-
-  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
-    switch (name) {
-      case "hello_retry_request":
-        this.retryRequest = decodeHandshake(name, raw);
-        this.transcript.start(this.suite.hash);
-        this.transcript.replaceByMessageHash();
-        break;
-      case "server_hello":
-        this.transcript.add(raw);
-        this.#deriveHandshakeSecrets(decodeHandshake(name, raw));
-        return;
-      case "certificate_request":
-        this.#isAskedForCertificate = true;
-        break;
-      case "finished": {
-        const verifyData = present(this.handshake).serverTraffic.finished(this.transcript.digest());
-        this.isPeerFinishedGood = equalBytes(decodeHandshake(name, raw).verifyData, verifyData);
-        this.transcript.add(raw);
-        this.main = present(this.handshake).main(this.transcript.digest());
-        this.#peerTraffic = this.main.serverTraffic;
-        this.openBy(this.#peerTraffic);
-        this.#next = this.#isAskedForCertificate ? "certificate" : "finished";
-        return;
-      }
-      case "key_update":
-        this.#peerTraffic = present(this.#peerTraffic).next();
-        this.openBy(this.#peerTraffic);
-        return;
-      default:
-    }
-    this.transcript.add(raw);
-  }
-
-  #deriveHandshakeSecrets({ extensions }: HandshakeBody<"server_hello">): void {
-    const { hash } = this.suite;
-    const { group, keyExchange } = present(extensions.keyShare);
-    const own = present(this.shares.find((share) => share.group === group));
-    this.transcript.start(hash);
-    const sharedSecret = answered(own.sharedSecret(keyExchange));
-    this.handshake = new EarlySecret(hash).handshake(sharedSecret, this.transcript.digest());
-    this.openBy(this.handshake.serverTraffic);
-    this.protectBy(this.handshake.clientTraffic);
-  }
-
-  #offer(): ClientHello {
-    return {
-      legacyVersion: ProtocolVersion["TLSv1.2"],
-      random: this.random(32),
-      legacySessionId: this.random(32),
-      cipherSuites: [this.suite.id],
-      legacyCompressionMethods: Uint8Array.of(0),
-      extensions: {
-        supportedGroups: [this.group.id],
-        signatureAlgorithms: nobleProvider().signatureVerifiers.map(({ id }) => id),
-        supportedVersions: [ProtocolVersion["TLSv1.3"]],
-        keyShare: this.shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
-      },
-    };
   }
 }
 
@@ -607,7 +277,8 @@ class RecordSealer {
   }
 }
 
-function forge<K extends HandshakeName>(
+/** The bytes of a message with what is forged in it. */
+export function forge<K extends HandshakeName>(
   name: K,
   body: HandshakeBody<K>,
   change: Change<K>,
@@ -617,7 +288,8 @@ function forge<K extends HandshakeName>(
   return { raw: forgery.raw?.(raw) ?? raw, tail: forgery.tail ?? new Uint8Array() };
 }
 
-function certificateBody(credential: Credential | undefined): HandshakeBody<"certificate"> {
+/** A Certificate with the chain of `credential`, or with none. */
+export function certificateBody(credential: Credential | undefined): HandshakeBody<"certificate"> {
   const chain = credential?.certificateChain ?? [];
   return {
     certificateRequestContext: new Uint8Array(),
@@ -625,7 +297,8 @@ function certificateBody(credential: Credential | undefined): HandshakeBody<"cer
   };
 }
 
-function signTranscript(
+/** A CertificateVerify as it should be at this point. */
+export function signTranscript(
   { credential, transcript, random }: Forger,
   signer: "client" | "server",
 ): HandshakeBody<"certificate_verify"> {
@@ -635,13 +308,14 @@ function signTranscript(
   return { algorithm, signature: answered(key.sign(algorithm, content, random)) };
 }
 
-function present<T>(value: T | undefined): T {
+/** What must be there by now. */
+export function present<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("the forger is not that far");
   return value;
 }
 
 /** What a provider gives that answers at once. */
-function answered<T>(value: Awaitable<T>): T {
+export function answered<T>(value: Awaitable<T>): T {
   if (typeof value === "object" && value !== null && "then" in value)
     throw new TypeError("a forger needs a provider that answers at once");
   return value as T;
