@@ -70,7 +70,8 @@ export function checkCredentials(
   credentials: readonly Credential[],
   given: unknown = credentials,
 ): readonly Credential[] {
-  for (const { certificateChain, key } of credentials as readonly Partial<Credential>[]) {
+  for (const credential of credentials as readonly (Partial<Credential> | null)[]) {
+    const { certificateChain, key } = credential ?? {};
     if (!Array.isArray(certificateChain) || typeof key?.sign !== "function" || !Array.isArray(key.schemes)) {
       throw new ConfigError(option, given, "a credential as credential() makes it");
     }

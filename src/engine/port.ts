@@ -83,7 +83,7 @@ export class EnginePort implements RecordPort {
     this.#dropsChangeCipherSpec = true;
   }
 
-  skipEarlyData(bytes: number): void {
+  skipEarlyData(bytes: number | undefined): void {
     this.#records.earlyDataBudget = bytes;
   }
 

@@ -40,8 +40,8 @@ export interface RecordPort {
   protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void;
   /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
   allowChangeCipherSpec(): void;
-  /** Passes over up to `bytes` of early data, until a record opens; 0 ends it. RFC 8446 §4.2.10. */
-  skipEarlyData(bytes: number): void;
+  /** Passes over up to `bytes` of early data, until a record opens; undefined ends it. RFC 8446 §4.2.10. */
+  skipEarlyData(bytes: number | undefined): void;
   /** The largest inner plaintext, type byte included, that we take, because we have said so. RFC 8449 §4. */
   limitReads(recordSizeLimit: number): void;
   /** The largest inner plaintext, type byte included, that the peer takes. RFC 8449 §4. */
@@ -121,7 +121,7 @@ export class HandshakeIo {
     this.#port.allowChangeCipherSpec();
   }
 
-  skipEarlyData(bytes: number): void {
+  skipEarlyData(bytes: number | undefined): void {
     this.#port.skipEarlyData(bytes);
   }
 

@@ -63,10 +63,11 @@ function checkVersion({ legacyVersion, random, extensions }: ServerHello | Hello
       `server chose version ${hex16(legacyVersion)}, and TLS 1.3 was offered`,
     );
   }
-  if (supportedVersions !== ProtocolVersion["TLSv1.3"] || legacyVersion !== ProtocolVersion["TLSv1.2"]) {
+  // Beside supported_versions, legacy_version is to be ignored (RFC 8446 §4.2.1).
+  if (supportedVersions !== ProtocolVersion["TLSv1.3"]) {
     throw new TlsAlert(
       "illegal_parameter",
-      `server chose version ${hex16(supportedVersions)} with legacy_version ${hex16(legacyVersion)}`,
+      `server chose version ${hex16(supportedVersions)}, which was not offered`,
     );
   }
 }

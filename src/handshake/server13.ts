@@ -149,7 +149,7 @@ function* exchangeHellos(config: ServerConfig, io: HandshakeIo): Flow<Hellos> {
   sendHelloRetryRequest(io, hello.body, suite, group, cookie);
   const second = yield* io.receive("client_hello");
   io.expectFlightEnd();
-  io.skipEarlyData(0);
+  io.skipEarlyData(undefined);
   const retried = checkSecondClientHello(first.body, second.body, group.id, cookie);
   return { ...retried, setup, suite, group, helloRetried: true };
 }

@@ -87,7 +87,7 @@ export class RecordLayer {
   #readLimit = MAX_INNER_PLAINTEXT_LENGTH;
   #writeLimit = MAX_INNER_PLAINTEXT_LENGTH;
   #acceptsPlaintextAlert = false;
-  #earlyDataBudget = 0;
+  #earlyDataBudget: number | undefined;
   #emptyRecords = 0;
   #changeCipherSpecs = 0;
 
@@ -136,10 +136,10 @@ export class RecordLayer {
 
   /**
    * Bytes of early data that are passed over, because the client offered some and we do not take it: application_data that does not
-   * authenticate, or comes before there are keys. It ends with the first record that opens, and is to be set to 0 behind a second
-   * ClientHello. RFC 8446 §4.2.10.
+   * authenticate, or comes before there are keys. It ends with the first record that opens, and is to be set to undefined behind a
+   * second ClientHello. RFC 8446 §4.2.10.
    */
-  set earlyDataBudget(bytes: number) {
+  set earlyDataBudget(bytes: number | undefined) {
     this.#earlyDataBudget = bytes;
   }
 
@@ -186,7 +186,7 @@ export class RecordLayer {
         this.#observer?.record("read", raw.header, inner?.type);
         if (inner !== undefined) {
           this.#acceptsPlaintextAlert = false;
-          this.#earlyDataBudget = 0;
+          this.#earlyDataBudget = undefined;
           return this.#accept(inner.type, inner.content, true);
         }
         if (!this.#passesOver(raw)) throw new TlsAlert("bad_record_mac", "record does not authenticate");
@@ -253,14 +253,14 @@ export class RecordLayer {
   /** Early data is protected before we have keys of our own, and longer for it. */
   #maxFragmentLength(): number {
     if (this.#readProtection !== undefined) return this.#readProtection.maxFragmentLength;
-    return this.#earlyDataBudget > 0
+    return this.#earlyDataBudget !== undefined
       ? MAX_PLAINTEXT_LENGTH + MAX_CIPHERTEXT_EXPANSION_13
       : MAX_PLAINTEXT_LENGTH;
   }
 
   /** Whether the record is early data that we do not take. */
   #passesOver({ type, fragment }: RawRecord): boolean {
-    if (this.#earlyDataBudget === 0 || type !== ContentType.application_data) return false;
+    if (this.#earlyDataBudget === undefined || type !== ContentType.application_data) return false;
     if (fragment.length > this.#earlyDataBudget)
       throw new TlsAlert("unexpected_message", "more early data than is passed over");
     this.#earlyDataBudget -= fragment.length;

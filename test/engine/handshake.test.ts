@@ -21,7 +21,11 @@ test.each([
   await pair.run();
   expect(pair.client.closed).toBeUndefined();
   expect(pair.server.closed).toBeUndefined();
-  expect(pair.client.engine.info).toMatchObject({ alpn: "a", peer: { kind: "verified" }, group: "X25519MLKEM768" });
+  expect(pair.client.engine.info).toMatchObject({
+    alpn: "a",
+    peer: { kind: "verified" },
+    group: "X25519MLKEM768",
+  });
   expect(pair.server.engine.info).toMatchObject({ serverName: "localhost", peer: { kind: "none" } });
   expect(latin1(pair.server.received)).toBe("early bird");
   pair.server.engine.write(ascii("worm"));

@@ -66,7 +66,7 @@ test.each([
   ["the first flight", ["x25519"]],
   ["a HelloRetryRequest", ["secp384r1"]],
 ])("more of it than the limit is refused behind %s: unexpected_message", async (_where, groups) => {
-  const pair = await pairWith([earlyRecord(16_000), earlyRecord(4_001)], { groups });
+  const pair = await pairWith([earlyRecord(16_000), earlyRecord(4_000), earlyRecord(17)], { groups });
   expect(pair.server.closed).toMatchObject({ kind: "error", alertSent: "unexpected_message" });
 });
 

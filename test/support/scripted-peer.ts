@@ -19,12 +19,14 @@ import { describeHandshake, encodeHandshake } from "../../src/messages/handshake
 import { CHANGE_CIPHER_SPEC } from "../../src/messages/record.ts";
 import { HandshakeJoiner } from "../../src/record/joiner.ts";
 import { RecordLayer } from "../../src/record/layer.ts";
+import { WriteProtection13 } from "../../src/record/protection.ts";
 import type { TrafficKeys, TrafficSecret } from "../../src/schedule/traffic.ts";
 
 /** Something that a flow wants done, and that a test does when it likes. */
 export type Step =
   | { readonly do: "send"; readonly name: string; readonly raw: Uint8Array }
   | { readonly do: "change_cipher_spec" }
+  | { readonly do: "limit writes"; readonly contentLength: number }
   | { readonly do: "protect writes"; readonly suite: Tls13CipherSuite; readonly keys: TrafficKeys };
 
 /**
@@ -44,6 +46,8 @@ export class ScriptedPeer {
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #runner: FlowRunner<Established>;
+  #protection: WriteProtection13 | undefined;
+  #contentLimit = 2 ** 14;
   #output: Uint8Array[] = [];
   #readSecret: TrafficSecret | undefined;
   #writeSecret: TrafficSecret | undefined;
@@ -106,22 +110,34 @@ export class ScriptedPeer {
     return step.name;
   }
 
-  /** Sends a whole handshake message, in a record of its own, under the keys of the last step that was done. */
+  /** Sends a whole handshake message, in records of its own, under the keys of the last step that was done. */
   send(raw: Uint8Array): void {
-    this.sendRecord(ContentType.handshake, raw);
+    const limit = this.#protection === undefined ? 2 ** 14 : this.#contentLimit;
+    for (let start = 0; start < raw.length; start += limit) {
+      this.sendRecord(ContentType.handshake, raw.subarray(start, start + limit));
+    }
   }
 
-  /** Sends a record of any type, protected if writes are. */
-  sendRecord(type: number, content: Uint8Array): void {
-    this.#records.write(type, content);
-    const record = this.#records.takeOutput();
-    if (record !== null) this.#output.push(record);
+  /** Sends a record of any type and content, protected if writes are. `paddingLength` zeros go behind a protected one. */
+  sendRecord(type: number, content: Uint8Array, paddingLength = 0): void {
+    if (this.#protection === undefined) {
+      this.sendPlaintextRecord(type, content);
+      return;
+    }
+    const record = new Uint8Array(content.length + paddingLength + this.#protection.overhead);
+    this.#protection.seal(type, content, paddingLength, record);
+    this.#output.push(record);
   }
 
   /** Sends a record without protection, whatever the state. */
   sendPlaintextRecord(type: number, content: Uint8Array): void {
     const { length } = content;
-    this.#output.push(concatBytes(Uint8Array.of(type, 3, 3, length >> 8, length & 0xff), content));
+    this.sendBytes(concatBytes(Uint8Array.of(type, 3, 3, length >> 8, length & 0xff), content));
+  }
+
+  /** Sends bytes that need not be a record. */
+  sendBytes(bytes: Uint8Array): void {
+    this.#output.push(bytes);
   }
 
   /** Sends a KeyUpdate, and goes on under the next keys. Only after the handshake. */
@@ -129,7 +145,7 @@ export class ScriptedPeer {
     const { suite } = this.#open();
     this.send(encodeHandshake("key_update", { requestUpdate }));
     this.#writeSecret = this.#open().write.next();
-    this.#records.protectWrites(suite, this.#writeSecret.trafficKeys(suite.aead));
+    this.#protection = new WriteProtection13(suite, this.#writeSecret.trafficKeys(suite.aead));
   }
 
   /** What was sent since the last call. */
@@ -184,10 +200,15 @@ export class ScriptedPeer {
   }
 
   #do(step: Exclude<Step, { readonly do: "send" }>): void {
-    if (step.do === "change_cipher_spec") {
-      this.sendRecord(ContentType.change_cipher_spec, Uint8Array.of(CHANGE_CIPHER_SPEC));
-    } else {
-      this.#records.protectWrites(step.suite, step.keys);
+    switch (step.do) {
+      case "change_cipher_spec":
+        this.sendPlaintextRecord(ContentType.change_cipher_spec, Uint8Array.of(CHANGE_CIPHER_SPEC));
+        return;
+      case "limit writes":
+        this.#contentLimit = step.contentLength;
+        return;
+      case "protect writes":
+        this.#protection = new WriteProtection13(step.suite, step.keys);
     }
   }
 
@@ -214,8 +235,11 @@ export class ScriptedPeer {
       allowChangeCipherSpec: () => {
         records.changeCipherSpecPolicy = "drop";
       },
+      skipEarlyData: () => undefined,
       limitReads: () => undefined,
-      limitWrites: () => undefined,
+      // The limit counts the type byte.
+      limitWrites: (recordSizeLimit) =>
+        this.steps.push({ do: "limit writes", contentLength: Math.min(recordSizeLimit - 1, 2 ** 14) }),
       logSecret: () => undefined,
     };
   }
