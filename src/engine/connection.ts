@@ -1,5 +1,4 @@
-import { type AlertName, AlertDescription, PeerAlert, TlsAlert } from "../alert.ts";
-import { concatBytes } from "../bytes.ts";
+import { type AlertName, PeerAlert, TlsAlert } from "../alert.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { Limits } from "../config/limits.ts";
 import type { ServerConfig } from "../config/server.ts";
@@ -24,12 +23,7 @@ import { type CloseReason, NEED_DATA, type TlsEvent } from "./events.ts";
 import { Hooks } from "./hooks.ts";
 import { EnginePort } from "./port.ts";
 import { readAlert } from "./received-alert.ts";
-import { WriteQueue } from "./write-queue.ts";
-
-/** Before a write of this many bytes, the key must have {@link RECORDS_PER_SLICE} records left. */
-const WRITE_SLICE = 2 ** 14;
-/** Records that a slice may take at the smallest record_size_limit, with room to spare. */
-const RECORDS_PER_SLICE = 512;
+import { WriteHalf } from "./write-half.ts";
 
 /** TLS on one connection, from its first byte to its last: records in, events out. `TlsEngine` puts plaintext around it. */
 export class TlsConnection {
@@ -43,7 +37,7 @@ export class TlsConnection {
   readonly #notTlsKind: NotTlsError["kind"];
   readonly #postEvents: PostHandshakeEvents;
   readonly #events: TlsEvent[] = [];
-  readonly #queuedWrites: WriteQueue;
+  readonly #writer: WriteHalf;
   readonly #config: ClientConfig | ServerConfig;
   #runner: FlowRunner<Established>;
   #pending: Extract<TlsEvent, { readonly type: "pending" }> | undefined;
@@ -52,13 +46,9 @@ export class TlsConnection {
   #hasReadRecord = false;
   #isEof = false;
   #isReadOver = false;
-  #writeState: "handshake" | "open" | "closed" = "handshake";
-  #closeWhenOpen = false;
   #isUnwrapping = false;
   #warningAlerts = 0;
   #messagesWithoutData = 0;
-  /** Output that is left when the record layer is gone. */
-  #lastOutput: Uint8Array | null = null;
 
   /**
    * Starts the handshake: a client's first flight is output already.
@@ -74,11 +64,11 @@ export class TlsConnection {
     const { settings } = config;
     this.#config = config;
     this.#limits = settings.limits;
-    this.#queuedWrites = new WriteQueue(settings.limits.queuedWriteBytes);
     this.#notTlsKind = notTlsKind;
     this.#hooks = new Hooks(settings.onMessage, settings.onKeyLog);
     this.#records = new RecordLayer({ observer: this.#hooks, limits: settings.limits });
     this.#records.padding = settings.recordPadding;
+    this.#writer = new WriteHalf(this.#records, this.#hooks, settings.limits.queuedWriteBytes);
     if (config.role === "client") this.#records.plaintextVersion = ProtocolVersion.TLSv1;
     this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
     this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings, isAborting);
@@ -111,11 +101,11 @@ export class TlsConnection {
   }
 
   get writeState(): "handshake" | "open" | "closed" {
-    return this.#writeState;
+    return this.#writer.state;
   }
 
   get pendingOutput(): number {
-    return (this.#lastOutput?.length ?? 0) + this.#records.pendingOutput;
+    return this.#writer.pendingOutput;
   }
 
   /** Bytes received and not processed yet. */
@@ -158,30 +148,24 @@ export class TlsConnection {
 
   /** @returns false when the bytes were dropped, because the connection is over. */
   write(bytes: Uint8Array): boolean {
-    switch (this.#writeState) {
+    switch (this.#writer.state) {
       case "closed":
         if (this.#isReadOver) return false;
         throw new TypeError("write() after closeWrite() or unwrap()");
       case "handshake":
-        if (this.#closeWhenOpen) throw new TypeError("write() after closeWrite()");
-        this.#queuedWrites.push(bytes);
+        this.#writer.queue(bytes);
         return true;
       case "open":
-        this.#writeData(bytes);
-        return this.#writeState === "open";
+        this.#guard(() => this.#writer.send(bytes));
+        // A failure has closed it.
+        return this.writeState === "open";
     }
   }
 
   /** Sends close_notify behind everything that was written. Reading goes on. */
   closeWrite(): void {
-    if (this.#writeState === "handshake") {
-      this.#closeWhenOpen = true;
-      return;
-    }
-    if (this.#writeState !== "open") return;
-    this.#sendAlert(AlertLevel.warning, "close_notify");
-    this.#writeState = "closed";
-    if (this.#isReadOver) this.forget();
+    this.#writer.close();
+    if (this.#isReadOver && this.writeState === "closed") this.forget();
   }
 
   /** Ends TLS; when the peer has agreed, {@link takeUnread} has what it sent behind. */
@@ -193,24 +177,20 @@ export class TlsConnection {
   }
 
   abort(alert: AlertName | undefined): void {
-    if (this.#isReadOver && this.#writeState === "closed") return;
-    const alertSent = alert !== undefined && this.#sendAlert(AlertLevel.fatal, alert) ? alert : null;
+    if (this.#isReadOver && this.#writer.state === "closed") return;
+    const alertSent = alert !== undefined && this.#writer.sendAlert(AlertLevel.fatal, alert) ? alert : null;
     this.#close({ kind: "aborted", alertSent });
   }
 
   updateKeys(requestPeer: boolean): void {
-    if (this.#keys === undefined || this.#writeState !== "open")
+    if (this.#keys === undefined || this.#writer.state !== "open")
       throw new TypeError("updateKeys() needs a connection that is open");
     const keys = this.#keys;
     this.#guard(() => keys.update(requestPeer));
   }
 
   takeOutput(max?: number): Uint8Array | null {
-    if (this.#lastOutput === null) return this.#records.takeOutput(max);
-    const output = this.#lastOutput;
-    const taken = output.subarray(0, max ?? output.length);
-    this.#lastOutput = taken.length === output.length ? null : output.subarray(taken.length);
-    return taken;
+    return this.#writer.takeOutput(max);
   }
 
   /** Bytes behind the peer's close_notify. */
@@ -324,7 +304,7 @@ export class TlsConnection {
       return;
     }
     this.#events.push({ type: "closed", how: { kind: "clean" } });
-    if (this.#writeState === "closed") this.forget();
+    if (this.#writer.state === "closed") this.forget();
   }
 
   #finishHandshake(): void {
@@ -341,21 +321,7 @@ export class TlsConnection {
     );
     this.#runner.start();
     this.#events.push({ type: "handshake-complete", info: established.info });
-    this.#writeState = "open";
-    this.#writeData(this.#queuedWrites.take());
-    if (this.#closeWhenOpen) this.closeWrite();
-  }
-
-  #writeData(bytes: Uint8Array): void {
-    const keys = this.#keys;
-    if (keys === undefined || bytes.length === 0) return;
-    this.#guard(() => {
-      keys.payUpdate();
-      for (let start = 0; start < bytes.length; start += WRITE_SLICE) {
-        if (this.#records.recordsLeftToWrite < RECORDS_PER_SLICE) keys.update(false);
-        this.#records.write(ContentType.application_data, bytes.subarray(start, start + WRITE_SLICE));
-      }
-    });
+    this.#writer.open(keys);
   }
 
   /** Runs what only our own faults can make throw; those end the connection too. */
@@ -379,44 +345,24 @@ export class TlsConnection {
       cause instanceof TlsAlert
         ? cause
         : new TlsAlert("internal_error", "the handshake failed here", { cause });
-    const alertSent = this.#sendAlert(AlertLevel.fatal, error.alert) ? error.alert : null;
+    const alertSent = this.#writer.sendAlert(AlertLevel.fatal, error.alert) ? error.alert : null;
     this.#close({ kind: "error", error, alertSent });
-  }
-
-  /** @returns whether the alert is in the output. */
-  #sendAlert(level: number, name: AlertName): boolean {
-    if (this.#writeState === "closed") return false;
-    const alert = Uint8Array.of(level, AlertDescription[name]);
-    try {
-      this.#records.write(ContentType.alert, alert);
-    } catch {
-      // The key is used up: nothing can be said any more, and the connection is closed all the same.
-      return false;
-    }
-    this.#hooks.alert("write", alert);
-    return true;
   }
 
   #close(how: CloseReason): void {
     const isReported = this.#isReadOver && !this.#isUnwrapping;
     this.#isReadOver = true;
-    this.#writeState = "closed";
+    this.#writer.end();
     if (!isReported) this.#events.push({ type: "closed", how });
     this.forget();
   }
 
   /** Both directions are over: what is secret is wiped, what is to be sent is kept. */
   forget(): void {
-    const output = this.#records.takeOutput();
-    this.#lastOutput =
-      this.#lastOutput === null || output === null
-        ? (output ?? this.#lastOutput)
-        : concatBytes(this.#lastOutput, output);
+    this.#writer.forget();
     this.#records.wipe();
     this.#joiner.wipe();
-    this.#keys?.wipe();
     this.#io.wipe();
-    this.#queuedWrites.clear();
     this.#pending = undefined;
   }
 }
