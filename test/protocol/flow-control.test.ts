@@ -1,10 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { ascii } from "../../src/bytes.ts";
-import { ClientConfig, TlsEngine } from "../../src/index.ts";
-import { TlsProtocol } from "../../src/protocol/tls-protocol.ts";
 import { Watermarks } from "../../src/protocol/watermarks.ts";
 import { byteByByte } from "../support/pair.ts";
-import { connectedPair, FakeClock, MemoryTransport, Recorder, testClientConfig, tlsPair } from "./memory.ts";
+import { connectedPair, Recorder, tlsPair } from "./memory.ts";
 
 const KIB = 1024;
 const reads = ({ app }: { readonly app: Recorder }): number[] =>
@@ -196,6 +194,14 @@ describe("writing", () => {
     expect(reads(server).reduce((sum, length) => sum + length)).toBe(1024 * KIB);
   });
 
+  test("pauses nobody before connectionMade", async () => {
+    const { client, link, open } = await tlsPair();
+    open();
+    client.tls.appTransport.write(new Uint8Array(600 * KIB));
+    link.run();
+    expect(client.app.calls).toEqual(["connectionMade"]);
+  });
+
   test("reports what pauseWriting and resumeWriting throw, and goes on", async () => {
     const errors: unknown[] = [];
     const { client, server, link } = await connectedPair({
@@ -222,6 +228,12 @@ describe("writing", () => {
     client.tls.resumeWriting();
     expect(next.calls).toEqual(["pauseWriting", "resumeWriting"]);
     expect(client.app.calls).toEqual(["connectionMade", "pauseWriting"]);
+    client.tls.pauseWriting();
+    client.tls.appTransport.write(ascii("data"));
+    client.tls.appTransport.abort();
+    const last = new Recorder();
+    client.tls.appTransport.setProtocol(last);
+    expect(last.calls).toEqual([]);
   });
 });
 
@@ -248,41 +260,4 @@ test("watermarks are full from the high one to the low one, and never when empty
     true,
     false,
   ]);
-});
-
-describe("hooks", () => {
-  test("of the config that throw are reported and disturb nothing", async () => {
-    const errors: unknown[] = [];
-    const onMessage = (): void => {
-      throw new RangeError("in onMessage");
-    };
-    const clientConfig = await testClientConfig({ onMessage, onKeyLog: onMessage });
-    const { client, server, link } = await connectedPair({
-      clientConfig,
-      client: { onHookError: (error) => errors.push(error) },
-    });
-    const before = errors.length;
-    expect(before).toBeGreaterThan(10);
-    client.tls.appTransport.write(ascii("data"));
-    expect(errors.length).toBe(before + 2);
-    link.run();
-    expect([server.app.text, client.tls.state]).toEqual(["data", "WRAPPED"]);
-    client.tls.appTransport.close();
-    link.run();
-    expect(client.app.lostWith).toBeNull();
-    expect(errors.every((error) => error instanceof RangeError)).toBe(true);
-  });
-
-  test("that report errors and throw themselves tell the runtime, later", async () => {
-    const clock = new FakeClock();
-    const onHookError = (): void => {
-      throw new EvalError("in onHookError");
-    };
-    const config: ClientConfig = await testClientConfig();
-    const tls = new TlsProtocol(new Recorder(), TlsEngine.client(config), null, { clock, onHookError });
-    new MemoryTransport(clock).open(tls);
-    tls.appTransport.close();
-    tls.appTransport.write(ascii("late"));
-    expect(() => clock.settle()).toThrow(EvalError);
-  });
 });

@@ -8,17 +8,8 @@ import {
   TlsEngine,
   TruncationError,
 } from "../../src/index.ts";
-import { TlsProtocol } from "../../src/protocol/tls-protocol.ts";
 import { byteByByte } from "../support/pair.ts";
-import {
-  connectedPair,
-  FakeClock,
-  MemoryTransport,
-  Recorder,
-  testClientConfig,
-  testServerConfig,
-  tlsPair,
-} from "./memory.ts";
+import { connectedPair, Recorder, testClientConfig, testServerConfig, tlsPair } from "./memory.ts";
 
 describe("a handshake", () => {
   test.each([
@@ -275,6 +266,18 @@ describe("while a hook is awaited", () => {
     expect(pair.client.app.calls).toEqual([]);
   });
 
+  test("more bytes than the limit end the connection, and the transport can see the peer's end", async () => {
+    const { client } = await parkedClient();
+    client.lower.calls.length = 0;
+    client.tls.dataReceived(new Uint8Array(65_537));
+    await expect(client.tls.handshake).rejects.toMatchObject({ alert: "internal_error" });
+    expect(client.lower.calls.map((call) => call.replace(/ \d+/, ""))).toEqual([
+      "write",
+      "resumeReading",
+      "close",
+    ]);
+  });
+
   test("the end of the transport waits for the answer", async () => {
     const { client, link, goOn } = await parkedClient();
     client.lower.resumeReading();
@@ -286,30 +289,5 @@ describe("while a hook is awaited", () => {
     await client.tls.handshake;
     expect(client.app.calls).toEqual(["connectionMade", "connectionLost"]);
     expect(client.app.lostWith).toBeInstanceOf(TruncationError);
-  });
-});
-
-describe("the constructor", () => {
-  test("takes a plaintext engine and a config, and asks nothing else of the engine", async () => {
-    const clock = new FakeClock();
-    const lower = new MemoryTransport(clock);
-    const tls = new TlsProtocol(new Recorder(), new TlsEngine(), await testClientConfig(), { clock });
-    expect(tls.state).toBe("UNWRAPPED");
-    lower.open(tls);
-    expect(lower.take()[0]).toBe(22);
-    expect(() => tls.connectionMade(lower)).toThrow(TypeError);
-  });
-
-  test("refuses an engine that has ended, and one that has TLS on if there is a config: TypeError", async () => {
-    const config = await testClientConfig();
-    const ended = new TlsEngine();
-    ended.closeWrite();
-    ended.receiveEof();
-    ended.nextEvent();
-    expect(() => new TlsProtocol(new Recorder(), ended, null)).toThrow(TypeError);
-    expect(() => new TlsProtocol(new Recorder(), TlsEngine.client(config), config)).toThrow(TypeError);
-    // What a caller without types passes.
-    expect(() => TlsEngine.wrap(new Recorder(), {} as never)).toThrow(TypeError);
-    expect(() => TlsEngine.wrap(new Recorder(), null as never)).toThrow(TypeError);
   });
 });

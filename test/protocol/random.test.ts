@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { TlsProtocolOptions } from "../../src/protocol/tls-protocol.ts";
 import { type Link, type Recorder, type Side, tlsPair } from "./memory.ts";
 
-const RUNS = 120;
+const RUNS = 80;
 const STEPS = 60;
 
 type Random = (below: number) => number;

@@ -245,7 +245,8 @@ describe("CONNECT, as a proxy that answers itself does it", () => {
     connectionMade(transport: Transport): void {
       this.transport = transport;
     }
-    dataReceived(_bytes: Uint8Array): void {
+    dataReceived(bytes: Uint8Array): void {
+      if (!latin1(bytes).endsWith("\r\n\r\n")) throw new Error("a request in parts");
       this.transport?.write(ascii("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"));
       this.transport?.close();
     }
