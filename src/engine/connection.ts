@@ -116,7 +116,7 @@ export class TlsConnection {
   receive(bytes: Uint8Array): void {
     if (this.#isReadOver || this.#isEof) return;
     const limit = this.#limits.parkedInputBytes;
-    if (this.#runner.state.is === "parked" && this.#records.bufferedLength + bytes.length > limit) {
+    if (this.#runner.isParked && this.#records.bufferedLength + bytes.length > limit) {
       this.#fail(
         new TlsAlert(
           "internal_error",
@@ -204,14 +204,7 @@ export class TlsConnection {
 
   /** One move forward. Undefined when it gave no event of its own. */
   #step(): TlsEvent | typeof NEED_DATA | undefined {
-    const { state } = this.#runner;
-    if (state.is === "parked") {
-      if (!state.isSettled) return (this.#pending ??= { type: "pending", done: state.settled });
-      this.#pending = undefined;
-      this.#runner.resume();
-      this.#finishHandshake();
-      return undefined;
-    }
+    if (this.#runner.isParked) return this.#resume();
     const message = this.#joiner.next();
     if (message !== undefined) {
       this.#receiveMessage(message);
@@ -223,6 +216,17 @@ export class TlsConnection {
     if (!this.#isEof) return NEED_DATA;
     const during = this.#established === undefined ? "during the handshake" : "without close_notify";
     this.#close({ kind: "truncated", error: new TruncationError(`the transport ended ${during}`) });
+    return undefined;
+  }
+
+  /** Goes on after the hook that the flow waits for, if it has answered. */
+  #resume(): TlsEvent | undefined {
+    const { state } = this.#runner;
+    if (state.is === "parked" && !state.isSettled)
+      return (this.#pending ??= { type: "pending", done: state.settled });
+    this.#pending = undefined;
+    this.#runner.resume();
+    this.#finishHandshake();
     return undefined;
   }
 

@@ -342,13 +342,15 @@ export class TlsEngine {
   #nextTlsEvent(tls: TlsConnection): TlsEvent | typeof NEED_DATA {
     this.#enter("nextEvent");
     let event: TlsEvent | typeof NEED_DATA;
+    let isAborting = false;
     try {
       event = tls.nextEvent();
+      isAborting = this.#isAborting();
     } finally {
       this.#leave();
     }
-    // A hook that has called abort() has made the last event just now.
-    return event === NEED_DATA ? tls.nextEvent() : event;
+    // A hook has called abort(), which has made the last event just now.
+    return isAborting && event === NEED_DATA ? tls.nextEvent() : event;
   }
 
   #returnToPlaintext(tls: TlsConnection): void {

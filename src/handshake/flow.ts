@@ -45,6 +45,11 @@ export class FlowRunner<T> {
     this.#flow = flow;
   }
 
+  /** Whether {@link state} is `parked`, asked once per record. */
+  get isParked(): boolean {
+    return this.#parked !== undefined;
+  }
+
   get state(): FlowState<T> {
     if (this.#done !== undefined) return { is: "done", value: this.#done.value };
     if (this.#parked !== undefined) {
