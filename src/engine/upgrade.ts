@@ -10,6 +10,8 @@ export interface Upgraded {
   /** Takes the place of the transport that was upgraded, which its holder must not use any more. */
   readonly transport: Transport;
   readonly info: ConnectionInfo;
+  /** What lies between the two transports: exporters, channel bindings, renewal of keys, and the way back to plaintext. */
+  readonly protocol: TlsProtocol;
 }
 
 /**
@@ -45,5 +47,5 @@ export async function upgrade(
   transport.pauseReading();
   transport.setProtocol(tls);
   tls.connectionMade(transport, true);
-  return { transport: tls.appTransport, info: await tls.handshake };
+  return { transport: tls.appTransport, info: await tls.handshake, protocol: tls };
 }

@@ -103,6 +103,21 @@ export class TlsProtocol implements Protocol {
     return unwrapping.promise;
   }
 
+  /** Keying material that both sides can compute and nobody else; see `TlsEngine.exportKeyingMaterial`. RFC 8446 §7.5. */
+  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    return this.#driver.engine.exportKeyingMaterial(label, context, length);
+  }
+
+  /** The channel binding of RFC 9266, 32 bytes, as SCRAM-PLUS asks for it; see `TlsEngine.channelBinding`. */
+  channelBinding(type: "tls-exporter"): Uint8Array {
+    return this.#driver.engine.channelBinding(type);
+  }
+
+  /** Renews the keys that we write with, and asks the peer to do the same if `requestPeer`; see `TlsEngine.updateKeys`. */
+  updateKeys(requestPeer = false): void {
+    this.#driver.requestAndGoOn(() => this.#driver.engine.updateKeys(requestPeer));
+  }
+
   /**
    * Starts TLS, or plaintext, on `transport`.
    *

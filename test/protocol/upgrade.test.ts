@@ -60,6 +60,31 @@ describe("upgrade()", () => {
     }
   });
 
+  test("gives what channel bindings, exporters and new keys are to be had from", async () => {
+    const { link, clock, client, server } = plaintextLink();
+    const [serverConfig, clientConfig] = [await testServerConfig(), await testClientConfig()];
+    const upgrading = [
+      upgrade(link.server, server, serverConfig, "none", { clock }),
+      upgrade(link.client, client, clientConfig, "none", { clock }),
+    ];
+    const early = new TlsProtocol(client, new TlsEngine(), null);
+    expect(() => early.channelBinding("tls-exporter")).toThrow(TypeError);
+    expect(() => early.updateKeys()).toThrow(TypeError);
+    link.run();
+    const [a, b] = (await Promise.all(upgrading)).map(({ protocol }) => protocol);
+    expect(a?.channelBinding("tls-exporter")).toHaveLength(32);
+    expect(a?.channelBinding("tls-exporter")).toEqual(b?.channelBinding("tls-exporter"));
+    const [own, peer] = [a, b].map((end) => end?.exportKeyingMaterial("EXPORTER-test", Uint8Array.of(1), 48));
+    expect(own).toHaveLength(48);
+    expect(own).toEqual(peer);
+    a?.updateKeys(true);
+    a?.appTransport.write(ascii("under new keys"));
+    link.run();
+    b?.appTransport.write(ascii("as asked"));
+    link.run();
+    expect([server.text, client.text]).toEqual(["as asked", "under new keys"]);
+  });
+
   test("pauses reading, takes the protocol's place, starts, and resumes, in that order", async () => {
     const { link, clock, client } = plaintextLink();
     const upgrading = upgrade(link.client, client, await testClientConfig(), "none", { clock });
