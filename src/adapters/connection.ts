@@ -24,6 +24,7 @@ export type ConnectionEnd =
   | { readonly kind: "aborted" }
   | { readonly kind: "error"; readonly error: Error };
 
+/** What a {@link Connection} is made with. */
 export interface ConnectionOptions {
   /** Whether {@link Connection.startTls} is allowed. Default: true. */
   readonly upgradeable?: boolean;
@@ -38,6 +39,7 @@ export interface ConnectionOptions {
 /** Time limits, watermarks and rules of TLS on a connection. `halfClose` is true if it is left out. */
 export type TlsOptions = Omit<TlsProtocolOptions, "callConnectionMade" | "unread">;
 
+/** What {@link Connection.startTls} takes besides the configuration. */
 export interface StartTlsOptions extends TlsOptions {
   /** Puts TLS inside of TLS. Without it, a connection that has TLS refuses to start it again. Default: false. */
   readonly insideTls?: boolean;

@@ -43,6 +43,7 @@ export interface ClientCertificateRequest {
   readonly signatureSchemes: readonly number[];
 }
 
+/** What a {@link ClientConfig} is made of. Who the server is and how it is verified must be said; the rest has defaults. */
 export type ClientOptions = SettingsOptions &
   ServerIdentity &
   ServerVerification & {

@@ -24,6 +24,7 @@ export interface Limits {
   readonly queuedWriteBytes: number;
 }
 
+/** The limits of a configuration that names none. */
 export const defaultLimits: Limits = Object.freeze({
   handshakeMessageBytes: 64 * 1024,
   certificates: 16,

@@ -56,6 +56,7 @@ export interface RejectClient {
   readonly reject: AlertName;
 }
 
+/** What a {@link ServerConfig} is made of. */
 export interface ServerOptions extends SettingsOptions {
   /** Most preferred first; the first one that the client can verify is used. May be left out when `chooseSetup` gives some. */
   readonly credentials?: readonly Credential[];

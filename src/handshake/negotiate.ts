@@ -154,6 +154,7 @@ export function checkSolicited(
   }
 }
 
+/** The registered name of an extension, or its number in hexadecimal. */
 export function extensionName(type: number): string {
   return codepointName(ExtensionType, type);
 }

@@ -54,6 +54,7 @@ const OcspStatusRequest = struct({
   requestExtensions: opaque(0, 2 ** 16 - 1),
 });
 
+/** RFC 6066 §8: what a ClientHello asks for. */
 export const CertificateStatusRequest: Codec<CertificateStatusRequest> = {
   read(reader) {
     const statusType = reader.uint(1);
@@ -121,6 +122,7 @@ export const ClientHelloExtensions = extensions(
   { optional: true },
 );
 
+/** The block of ServerHello. RFC 8446 §4.1.3. */
 export const ServerHelloExtensions = extensions(
   {
     supportedVersions: known(ExtensionType.supported_versions, uint16),
@@ -132,6 +134,7 @@ export const ServerHelloExtensions = extensions(
   { optional: true },
 );
 
+/** The block of HelloRetryRequest. RFC 8446 §4.1.4. */
 export const HelloRetryRequestExtensions = extensions(
   {
     supportedVersions: known(ExtensionType.supported_versions, uint16),
@@ -143,6 +146,7 @@ export const HelloRetryRequestExtensions = extensions(
   { duplicate: "illegal_parameter" },
 );
 
+/** The block of EncryptedExtensions. RFC 8446 §4.3.1. */
 export const EncryptedExtensionsExtensions = extensions(
   {
     serverName: known(ExtensionType.server_name, empty),
@@ -155,6 +159,7 @@ export const EncryptedExtensionsExtensions = extensions(
   2 ** 16 - 1,
 );
 
+/** The block of CertificateRequest. RFC 8446 §4.3.2. */
 export const CertificateRequestExtensions = extensions(
   {
     // Empty here, unlike in ClientHello (RFC 8446 §4.4.2.1).
@@ -170,6 +175,7 @@ export const CertificateRequestExtensions = extensions(
   2 ** 16 - 1,
 );
 
+/** The block of each certificate. RFC 8446 §4.4.2.1. */
 export const CertificateEntryExtensions = extensions(
   {
     statusRequest: known(ExtensionType.status_request, CertificateStatus),
@@ -182,6 +188,7 @@ export const CertificateEntryExtensions = extensions(
   2 ** 16 - 1,
 );
 
+/** The block of NewSessionTicket. RFC 8446 §4.6.1. */
 export const NewSessionTicketExtensions = extensions(
   { earlyData: known(ExtensionType.early_data, uint32) },
   0,

@@ -11,6 +11,7 @@ import { nodeTransport } from "./socket-transport.ts";
 /** Serves one client. The connection is closed when the promise resolves, and dropped when it rejects. */
 export type ConnectionHandler = (connection: Connection) => Promise<void>;
 
+/** Where {@link startServer} listens, as `net.Server.listen()` takes it, and how it treats clients. */
 export interface ListenerOptions extends ListenOptions, SocketConnectionOptions {
   /** TLS from the first byte; or, with `upgradeable`, what `startTls()` takes when it is called without one. Default: plaintext. */
   readonly tls?: ServerConfig;

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { runtimeClock } from "../../protocol/clock.ts";
 import type { Clock, Protocol, Transport } from "../../protocol/transport.ts";
 
+/** Time limits of {@link nodeTransport}. */
 export interface NodeTransportOptions {
   /**
    * How long {@link Transport.close} waits for the peer to end its direction, and for each bit of progress with what is still to be
