@@ -68,17 +68,22 @@ export function chooseCredential(
   acceptedSchemes: readonly number[],
 ): CredentialChoice | undefined {
   for (const credential of credentials) {
-    const scheme = credential.key.schemes.find((id) => acceptedSchemes.includes(id) && isHandshakeScheme(id));
+    const scheme = credential.key.schemes.find(
+      (id) => acceptedSchemes.includes(id) && !NOT_IN_HANDSHAKE.includes(id),
+    );
     if (scheme !== undefined) return { credential, scheme };
   }
   return undefined;
 }
 
-/** PKCS #1 v1.5 is for certificates only (RFC 8446 §4.2.3); SHA-1 is for nothing. */
-function isHandshakeScheme(id: number): boolean {
-  const hashOnly = id >> 8;
-  return !(hashOnly <= 0x06 && (id & 0xff) === 0x01) && hashOnly !== 0x02;
-}
+/** Schemes that a CertificateVerify must not have, whatever a key says: PKCS #1 v1.5 is for certificates, SHA-1 for nothing. RFC 8446 §4.2.3. */
+const NOT_IN_HANDSHAKE: readonly number[] = [
+  SignatureScheme.rsa_pkcs1_sha1,
+  SignatureScheme.ecdsa_sha1,
+  SignatureScheme.rsa_pkcs1_sha256,
+  SignatureScheme.rsa_pkcs1_sha384,
+  SignatureScheme.rsa_pkcs1_sha512,
+];
 
 /** What went wrong when {@link chooseCredential} found none. */
 export function noCredential(
