@@ -9,13 +9,19 @@ import { loadavg } from "node:os";
 
 let sink = 0;
 
-/** CPU time of one slot of about `slotMs`, per unit, in microseconds. */
+/**
+ * Time of one slot, per unit, in microseconds. It is wall time: the CPU time of a process counts the threads that collect garbage, and
+ * what they do in a slot is mostly left from the one before.
+ */
 function slot(variant, units) {
-  globalThis.gc?.();
-  const before = process.cpuUsage();
+  const before = process.hrtime.bigint();
   for (let i = 0; i < units; i++) sink += variant.run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / units;
+  return Number(process.hrtime.bigint() - before) / 1000 / units;
+}
+
+/** Runs for `ms` milliseconds, so that what is measured afterwards is compiled. */
+function warmUp(variant, ms) {
+  for (const end = Date.now() + ms; Date.now() < end;) sink += variant.run();
 }
 
 function calibrate(variant, slotMs) {
@@ -31,12 +37,14 @@ const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.floor((val
 
 /**
  * Measures variants against the first one: slots are interleaved round by round, so that what else the machine does hits all of them.
- * Prints the quarter-quantile of CPU time and the median of the ratios of each round.
+ * Prints the quarter-quantile of the times and the median of the ratios of each round.
  *
  * @param {string} title
  * @param {readonly Variant[]} variants
  */
-export function compare(title, variants, { rounds = 15, slotMs = 25 } = {}) {
+export function compare(title, variants, { rounds = 21, slotMs = 25 } = {}) {
+  for (const variant of variants) warmUp(variant, 200);
+  globalThis.gc?.();
   const units = variants.map((variant) => calibrate(variant, slotMs));
   const times = variants.map(() => []);
   for (let round = 0; round < rounds; round++) {
