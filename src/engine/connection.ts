@@ -364,6 +364,7 @@ export class TlsConnection {
   /** Both directions are over: what is secret is wiped, what is to be sent is kept. */
   forget(): void {
     this.#writer.forget();
+    this.#runner.abandon();
     this.#records.wipe();
     this.#joiner.wipe();
     this.#io.wipe();

@@ -23,7 +23,7 @@ export function* sendClientHello(config: ClientConfig, io: HandshakeIo): Flow<Cl
   const legacySessionId = config.middleboxCompatibility ? io.random(32) : new Uint8Array();
   const shares: OwnKeyShare[] = [];
   for (const group of config.keyShares) {
-    const share = yield* settle(group.generate(io.random));
+    const share = yield* settle(group.generate(io.random), (late) => late.wipe());
     io.keep(share);
     shares.push(share);
   }

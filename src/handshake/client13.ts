@@ -173,7 +173,7 @@ function* checkHelloRetryRequest(
       `HelloRetryRequest asks for ${group.name}, whose share it was sent`,
     );
   }
-  const share = yield* settle(group.generate(io.random));
+  const share = yield* settle(group.generate(io.random), (late) => late.wipe());
   io.keep(share);
   return { share, cookie };
 }
@@ -208,7 +208,7 @@ function* exchangeKeys(
       `server chose group ${hex16(keyShare.group)}, for which it has no share`,
     );
   }
-  const sharedSecret = yield* settle(own.sharedSecret(keyShare.keyExchange));
+  const sharedSecret = yield* settle(own.sharedSecret(keyShare.keyExchange), wipe);
   const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
   io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
   wipe(sharedSecret);

@@ -14,15 +14,26 @@ import type { HandshakeName } from "../messages/handshake.ts";
 /** Why a flow is suspended. */
 export type Wait =
   | { readonly on: "message"; readonly expected: readonly HandshakeName[] }
-  | { readonly on: "promise"; readonly promise: PromiseLike<unknown> };
+  | {
+      readonly on: "promise";
+      readonly promise: PromiseLike<unknown>;
+      /** Takes what the promise gives when the flow has ended meanwhile. */
+      readonly discard: (late: unknown) => void;
+    };
 
 /** A handshake, or a part of one, that suspends on a {@link Wait} and ends with a `T`. It is resumed with a whole message, or with what the promise gave. */
 export type Flow<T> = Generator<Wait, T, unknown>;
 
-/** Waits for a host operation; one that has answered already does not suspend. */
-export function* settle<T>(value: Awaitable<T>): Flow<T> {
-  // The runner resumes a wait on a promise with what that promise gave.
-  return isThenable(value) ? ((yield { on: "promise", promise: value }) as T) : value;
+/**
+ * Waits for a host operation; one that has answered already does not suspend.
+ *
+ * @param wipe for an answer that holds a secret: it is called when the answer comes after the end of the flow.
+ */
+export function* settle<T>(value: Awaitable<T>, wipe?: (late: T) => void): Flow<T> {
+  if (!isThenable(value)) return value;
+  // The runner resumes a wait on a promise, and discards late, what that promise gave.
+  const discard = (late: unknown): void => wipe?.(late as T);
+  return (yield { on: "promise", promise: value, discard }) as T;
 }
 
 /** Where a {@link FlowRunner} stands. */
@@ -78,6 +89,11 @@ export class FlowRunner<T> {
     this.#advance(outcome.ok ? this.#flow.next(outcome.value) : this.#flow.throw(outcome.reason));
   }
 
+  /** The flow will not go on. What its host operation gives later is discarded. */
+  abandon(): void {
+    this.#parked?.abandon();
+  }
+
   #advance(result: IteratorResult<Wait, T>): void {
     if (result.done === true) {
       this.#wait = undefined;
@@ -85,7 +101,7 @@ export class FlowRunner<T> {
       return;
     }
     this.#wait = result.value;
-    if (result.value.on === "promise") this.#parked = new Parked(result.value.promise);
+    if (result.value.on === "promise") this.#parked = new Parked(result.value.promise, result.value.discard);
   }
 }
 
@@ -95,16 +111,26 @@ type Outcome =
 class Parked {
   readonly settled: Promise<void>;
   outcome: Outcome | undefined;
+  readonly #discard: (late: unknown) => void;
+  #isAbandoned = false;
 
-  constructor(promise: PromiseLike<unknown>) {
+  constructor(promise: PromiseLike<unknown>, discard: (late: unknown) => void) {
+    this.#discard = discard;
     this.settled = Promise.resolve(promise).then(
       (value) => {
         this.outcome = { ok: true, value };
+        if (this.#isAbandoned) discard(value);
       },
       (reason: unknown) => {
         this.outcome = { ok: false, reason };
       },
     );
+  }
+
+  abandon(): void {
+    if (this.#isAbandoned) return;
+    this.#isAbandoned = true;
+    if (this.outcome?.ok === true) this.#discard(this.outcome.value);
   }
 }
 

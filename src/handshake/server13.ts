@@ -187,7 +187,9 @@ function* exchangeKeys(
   helloRetried: boolean,
 ): Flow<{ readonly handshake: HandshakeSecret }> {
   const random = io.random(32);
-  const { keyExchange, sharedSecret } = yield* settle(group.respond(share, io.random));
+  const { keyExchange, sharedSecret } = yield* settle(group.respond(share, io.random), (late) =>
+    wipe(late.sharedSecret),
+  );
   io.keep({ wipe: () => wipe(sharedSecret) });
   io.send("server_hello", {
     legacyVersion: ProtocolVersion["TLSv1.2"],
