@@ -2,6 +2,7 @@ import type { Awaitable, KeyExchangeGroup } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
+import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { isIpAddress, normalizeServerName } from "./server-name.ts";
 import {
   checkFunction,
@@ -104,7 +105,7 @@ export class ClientConfig {
     // Shares stand in the order of supported_groups (RFC 8446 §4.2.8).
     this.keyShares = groups.filter((group) => shared.includes(group));
     this.middleboxCompatibility = options.middleboxCompatibility ?? true;
-    this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
+    this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
     this.requestOcspResponse = options.requestOcspResponse ?? true;
     this.requestSignedCertificateTimestamps = options.requestSignedCertificateTimestamps ?? true;
     this.shapeClientHello = checkFunction("shapeClientHello", options.shapeClientHello);
@@ -117,14 +118,6 @@ export class ClientConfig {
     // The options were complete before; the constructor checks at run time what the spread of two unions cannot show.
     return new ClientConfig({ ...this.#options, ...changes } as ClientOptions);
   }
-}
-
-/** @throws {ConfigError} outside of RFC 8449's range. */
-export function checkRecordSizeLimit(limit: number | undefined): number | undefined {
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 64 || limit > 2 ** 14 + 1)) {
-    throw new ConfigError("recordSizeLimit", limit, `whole numbers in 64..${2 ** 14 + 1}`);
-  }
-  return limit;
 }
 
 function checkIdentity(options: ClientOptions): string | null {

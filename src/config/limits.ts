@@ -49,3 +49,11 @@ export function limitsWith(changes: Partial<Limits> = {}): Limits {
   }
   return Object.freeze({ ...defaultLimits, ...changes });
 }
+
+/** A record_size_limit that we may announce, with the type byte; undefined announces none. @throws {ConfigError} outside of RFC 8449 §4. */
+export function checkOwnRecordSizeLimit(limit: number | undefined): number | undefined {
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 64 || limit > 2 ** 14 + 1)) {
+    throw new ConfigError("recordSizeLimit", limit, `whole numbers in 64..${2 ** 14 + 1}`);
+  }
+  return limit;
+}

@@ -2,8 +2,8 @@ import type { AlertName } from "../alert.ts";
 import type { Awaitable } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
-import { checkRecordSizeLimit } from "./client.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
+import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
 import type { ClientTrust } from "./trust.ts";
 
@@ -102,7 +102,7 @@ export class ServerConfig {
       throw new ConfigError("alpnMismatch", this.alpnMismatch, "refuse, ignore");
     }
     this.helloRetryCookie = options.helloRetryCookie ?? false;
-    this.recordSizeLimit = checkRecordSizeLimit(options.recordSizeLimit);
+    this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
     this.#options = ownOptions(options);
     Object.freeze(this);
   }

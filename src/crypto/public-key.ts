@@ -65,7 +65,7 @@ export function parsePublicKey(subjectPublicKeyInfo: Uint8Array): PublicKey {
 }
 
 /** Smallest and largest RSA modulus in bits: the first for security, the second for the time that a stranger's key may cost. */
-export const RSA_MODULUS_BITS = { minimum: 2048, maximum: 8192 } as const;
+const RSA_MODULUS_BITS = { minimum: 2048, maximum: 8192 } as const;
 
 /**
  * Checks an RSA key before any arithmetic on it: a modulus of 2048..8192 bits, and an odd exponent in 3..2^32-1.

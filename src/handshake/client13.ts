@@ -22,7 +22,7 @@ import type { Authenticated, Established } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
 import { checkSolicited, chooseCredential } from "./negotiate.ts";
-import { checkRecordSizeLimit } from "./record-size-limit.ts";
+import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } from "./server-hello-rules.ts";
 
 /**
@@ -57,7 +57,7 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
   const encryptedExtensions = yield* io.receive("encrypted_extensions");
   const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer.hello);
   const { recordSizeLimit } = encryptedExtensions.body.extensions;
-  if (recordSizeLimit !== undefined) io.limitWrites(checkRecordSizeLimit(recordSizeLimit));
+  if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));
   if (recordSizeLimit !== undefined && config.recordSizeLimit !== undefined)
     io.limitReads(config.recordSizeLimit);
 

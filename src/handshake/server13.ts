@@ -21,7 +21,7 @@ import {
   chooseGroup,
   noCredential,
 } from "./negotiate.ts";
-import { checkRecordSizeLimit } from "./record-size-limit.ts";
+import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 
 /**
  * The server's side of RFC 8446 §2, figure 1 (and figure 2, when no key share is of use).
@@ -50,7 +50,7 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
 
   // Every protected record is subject to the limit, that of EncryptedExtensions too (RFC 8449 §4).
   const { recordSizeLimit } = extensions;
-  if (recordSizeLimit !== undefined) io.limitWrites(checkRecordSizeLimit(recordSizeLimit));
+  if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));
   const ownLimit = recordSizeLimit === undefined ? undefined : config.recordSizeLimit;
   if (ownLimit !== undefined) io.limitReads(ownLimit);
 

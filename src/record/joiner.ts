@@ -1,8 +1,6 @@
 import { TlsAlert } from "../alert.ts";
+import { HANDSHAKE_HEADER_LENGTH } from "../messages/handshake.ts";
 import { ByteQueue } from "./queue.ts";
-
-/** Bytes in front of each handshake message: type and length. RFC 8446 §4. */
-export const HANDSHAKE_HEADER_LENGTH = 4;
 
 /** Joins the fragments of handshake records to messages. RFC 8446 §5.1. */
 export class HandshakeJoiner {
@@ -17,12 +15,6 @@ export class HandshakeJoiner {
   /** Whether no byte is buffered, as keys may only change between messages that end with their record. RFC 8446 §5.1. */
   get isAligned(): boolean {
     return this.#fragments.length === 0;
-  }
-
-  /** Whether the message at the front is here in part: no record of another type may come now. RFC 8446 §5.1. */
-  get isMidMessage(): boolean {
-    const { length } = this.#fragments;
-    return length > 0 && (length < HANDSHAKE_HEADER_LENGTH || length < this.#messageLength());
   }
 
   /** Adds the fragment of the next handshake record, which is copied. */

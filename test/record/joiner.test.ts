@@ -34,7 +34,6 @@ describe("HandshakeJoiner", () => {
       joiner.push(stream.subarray(0, split));
       const first = drain(joiner);
       expect(joiner.isAligned, `split at ${split}`).toBe(ends.has(split));
-      expect(joiner.isMidMessage, `split at ${split}`).toBe(!ends.has(split));
       joiner.push(stream.subarray(split));
       expect([...first, ...drain(joiner)], `split at ${split}`).toEqual(expected);
       expect(joiner.isAligned).toBe(true);
@@ -51,15 +50,13 @@ describe("HandshakeJoiner", () => {
     expect(seen).toEqual(expected);
   });
 
-  test("is not aligned with a whole message inside, but not in the middle of one either", () => {
+  test("is aligned only when it holds no byte, of a whole message or of a part", () => {
     const joiner = new HandshakeJoiner(MAX);
     joiner.push(messages[1] ?? stream);
     expect(joiner.isAligned).toBe(false);
-    expect(joiner.isMidMessage).toBe(false);
     joiner.push(Uint8Array.of(1));
-    expect(joiner.isMidMessage).toBe(false);
     joiner.next();
-    expect(joiner.isMidMessage).toBe(true);
+    expect(joiner.isAligned).toBe(false);
   });
 
   test("refuses a message that declares too much when its fourth byte is here: illegal_parameter", () => {

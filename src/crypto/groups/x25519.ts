@@ -47,7 +47,7 @@ export function x25519SharedSecret(privateKey: Uint8Array, publicKey: Uint8Array
 }
 
 /** @throws {TlsAlert} illegal_parameter unless `publicKey` has the length of one. */
-export function checkX25519Length(publicKey: Uint8Array): void {
+function checkX25519Length(publicKey: Uint8Array): void {
   if (publicKey.length !== X25519_LENGTH) {
     throw new TlsAlert("illegal_parameter", `x25519 key_exchange has ${publicKey.length} bytes, not 32`);
   }
