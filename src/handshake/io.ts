@@ -88,11 +88,9 @@ export class HandshakeIo {
     return message;
   }
 
-  /** Sends a message under the current write keys. Returns its bytes. */
-  send<K extends HandshakeName>(name: K, body: HandshakeBody<K>): Uint8Array {
-    const raw = encodeHandshake(name, body);
-    this.sendRaw(raw);
-    return raw;
+  /** Sends a message under the current write keys. */
+  send<K extends HandshakeName>(name: K, body: HandshakeBody<K>): void {
+    this.sendRaw(encodeHandshake(name, body));
   }
 
   /** Sends a message that is encoded already. */

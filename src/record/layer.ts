@@ -86,6 +86,7 @@ export class RecordLayer {
   #writeProtection: WriteProtection | undefined;
   #readLimit = MAX_INNER_PLAINTEXT_LENGTH;
   #writeLimit = MAX_INNER_PLAINTEXT_LENGTH;
+  /** Whether an unprotected alert is returned although reads are protected: the peer may have failed before it had keys. */
   #acceptsPlaintextAlert = false;
   #earlyDataBudget: number | undefined;
   #emptyRecords = 0;
@@ -99,14 +100,6 @@ export class RecordLayer {
   /** Received bytes that were not consumed. */
   get bufferedLength(): number {
     return this.#received.length;
-  }
-
-  /**
-   * Whether an unprotected alert is returned although reads are protected: the peer may have failed before it had
-   * keys. It ends with the first record that opens.
-   */
-  get acceptPlaintextAlert(): boolean {
-    return this.#acceptsPlaintextAlert;
   }
 
   /**
