@@ -3,6 +3,7 @@
  * groups and verifiers that it lists, and a bundler drops the rest.
  */
 export { aes128Gcm, aes256Gcm, chacha20Poly1305 } from "./crypto/aeads.ts";
+export { aes128Cbc, aes256Cbc } from "./crypto/cbc.ts";
 export { secp256r1, secp384r1, secp521r1 } from "./crypto/groups/nist.ts";
 export { x25519 } from "./crypto/groups/x25519.ts";
 export { X25519MLKEM768 } from "./crypto/groups/x25519mlkem768.ts";
@@ -37,3 +38,19 @@ export {
   TLS_AES_256_GCM_SHA384,
   TLS_CHACHA20_POLY1305_SHA256,
 } from "./crypto/suites.ts";
+export {
+  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+  TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
+  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
+  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
+  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+} from "./crypto/suites12.ts";

@@ -17,6 +17,8 @@ export interface Hash {
   readonly name: "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512";
   /** Bytes of a digest. */
   readonly outputLength: number;
+  /** Bytes that the compression function takes at a time; the check of CBC records counts in them. */
+  readonly blockLength: 64 | 128;
   /** The digest of `data`. */
   digest(data: Uint8Array): Uint8Array;
   /** A running hash, empty so far. */
@@ -73,8 +75,80 @@ export interface Opener {
   wipe(): void;
 }
 
+/** AES in CBC mode (NIST SP 800-38A) without padding of its own, for records of TLS 1.2. */
+export interface CbcCipher {
+  readonly name: "AES-128-CBC" | "AES-256-CBC";
+  /** Bytes of a key. */
+  readonly keyLength: 16 | 32;
+  /** Bytes of a block, and of an IV. */
+  readonly blockLength: 16;
+  /** State for encrypting under `key`, which is copied. */
+  encryptor(key: Uint8Array): CbcEncryptor;
+  /** State for decrypting under `key`, which is copied. */
+  decryptor(key: Uint8Array): CbcDecryptor;
+}
+
+/** Encrypts under one key. */
+export interface CbcEncryptor {
+  /**
+   * Writes the ciphertext of `plaintext`, which is whole blocks, to `output` of the same length. `output` may start where
+   * `plaintext` starts; other overlaps are not allowed. Nothing is kept.
+   */
+  encrypt(iv: Uint8Array, plaintext: Uint8Array, output: Uint8Array): void;
+  /** Forgets the key; the encryptor is dead afterwards. */
+  wipe(): void;
+}
+
+/** Decrypts under one key. */
+export interface CbcDecryptor {
+  /**
+   * Writes the plaintext of `ciphertext`, which is whole blocks, to `output` of the same length. `output` may start where
+   * `ciphertext` starts; other overlaps are not allowed. Nothing is kept.
+   */
+  decrypt(iv: Uint8Array, ciphertext: Uint8Array, output: Uint8Array): void;
+  /** Forgets the key; the decryptor is dead afterwards. */
+  wipe(): void;
+}
+
+/** Records of TLS 1.2 under an AEAD. RFC 5288 §3, RFC 7905 §2. */
+export interface Tls12AeadProtection {
+  readonly kind: "aead";
+  readonly aead: Aead;
+  /**
+   * Bytes of the nonce that come from the key block. 4: the other 8 are sent in front of each record (AES-GCM). 12: all, and the
+   * sequence number is mixed in as in TLS 1.3 (ChaCha20-Poly1305).
+   */
+  readonly fixedIvLength: 4 | 12;
+}
+
+/** Records of TLS 1.2 under AES-CBC and HMAC. RFC 5246 §6.2.3.2, RFC 7366. */
+export interface Tls12CbcProtection {
+  readonly kind: "cbc";
+  readonly cipher: CbcCipher;
+  /** The hash of the HMAC. */
+  readonly mac: Hash;
+}
+
+/** A TLS 1.2 cipher suite with ephemeral elliptic-curve Diffie-Hellman. RFC 8422 §6, RFC 5289, RFC 7905. */
+export interface Tls12CipherSuite {
+  readonly version: "TLSv1.2";
+  /** Code point, such as 0xc02f. */
+  readonly id: number;
+  /** IANA name, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
+  readonly name: string;
+  /** The hash of the PRF and of the transcript. RFC 5246 §5. */
+  readonly hash: Hash;
+  /** What the server's certificate signs with: `ecdsa` is for Ed25519 too (RFC 8422 §2.1). */
+  readonly authentication: "ecdsa" | "rsa";
+  readonly protection: Tls12AeadProtection | Tls12CbcProtection;
+}
+
+/** A cipher suite of either version. */
+export type TlsCipherSuite = Tls13CipherSuite | Tls12CipherSuite;
+
 /** A TLS 1.3 cipher suite. RFC 8446 §B.4. */
 export interface Tls13CipherSuite {
+  readonly version: "TLSv1.3";
   /** Code point, such as 0x1301. */
   readonly id: number;
   /** IANA name, such as `TLS_AES_128_GCM_SHA256`. */
@@ -89,6 +163,8 @@ export interface KeyExchangeGroup {
   readonly id: number;
   /** IANA name, such as `x25519`. */
   readonly name: string;
+  /** Whether TLS 1.2 may use it, as it may any elliptic curve alone, and no hybrid. RFC 8422 §5.1.1. */
+  readonly inTls12: boolean;
   /** Makes the client's half. `random` is drawn from once, for exactly the private key (RFC 8448 traces depend on it). */
   generate(random: Random): Awaitable<OwnKeyShare>;
   /**
@@ -124,12 +200,14 @@ export interface SignatureVerifier {
   readonly id: number;
   /** IANA name, such as `ecdsa_secp256r1_sha256`. */
   readonly name: string;
-  /** The key that the scheme is for; a certificate with another one cannot use it (RFC 8446 §4.2.3 binds ECDSA schemes to curves). */
+  /** The key that the scheme is for in TLS 1.3; a certificate with another one cannot use it (RFC 8446 §4.2.3 binds ECDSA schemes to curves). */
   readonly keyType: KeyType;
-  /** Whether a CertificateVerify of TLS 1.3 may use it; `rsa_pkcs1_*` are for signatures in certificates only. */
+  /** The keys that the scheme is for in TLS 1.2, where `ecdsa_*` names a hash and no curve (RFC 5246 §7.4.1.4.1, RFC 8422 §5.1.3). */
+  readonly tls12KeyTypes: readonly KeyType[];
+  /** Whether a CertificateVerify of TLS 1.3 may use it: not so `rsa_pkcs1_*`, which TLS 1.2 takes. */
   readonly inHandshake: boolean;
   /**
-   * Checks `signature` of `message` under a DER SubjectPublicKeyInfo.
+   * Checks `signature` of `message` under a DER SubjectPublicKeyInfo, whose key is one of {@link tls12KeyTypes}.
    * @returns false for a signature that does not verify or is not well formed.
    * @throws {TlsAlert} unsupported_certificate for a key that the scheme or its limits exclude; bad_certificate for one that is not well formed.
    */
@@ -139,12 +217,14 @@ export interface SignatureVerifier {
 /** A private key that signs, wherever it lives. */
 export interface SigningKey {
   readonly keyType: KeyType;
-  /** Schemes that the key can sign with, most preferred first. */
+  /** Schemes that the key can sign with in TLS 1.3, most preferred first. */
   readonly schemes: readonly number[];
+  /** Schemes that {@link sign} takes in TLS 1.2, most preferred first, `rsa_pkcs1_*` among them. Default: {@link schemes}. */
+  readonly tls12Schemes?: readonly number[];
   /** The DER SubjectPublicKeyInfo of the key, if known; a credential checks that it is the certificate's. */
   readonly subjectPublicKeyInfo: Uint8Array | undefined;
   /**
-   * Signs `message` under `scheme`, one of {@link schemes}. A promise parks the handshake.
+   * Signs `message` under `scheme`, one of {@link schemes} or {@link tls12Schemes}. A promise parks the handshake.
    * @param random where salts and blinding come from.
    */
   sign(scheme: number, message: Uint8Array, random: Random): Awaitable<Uint8Array>;
@@ -154,7 +234,8 @@ export interface SigningKey {
 export interface CryptoProvider {
   /** Shown in errors and reports, such as `"noble"`. */
   readonly name: string;
-  readonly cipherSuites: readonly Tls13CipherSuite[];
+  /** Of both versions. The CBC suites of TLS 1.2 are used only when a configuration names them. */
+  readonly cipherSuites: readonly TlsCipherSuite[];
   readonly groups: readonly KeyExchangeGroup[];
   readonly signatureVerifiers: readonly SignatureVerifier[];
   readonly random: Random;

@@ -7,13 +7,13 @@ import { fromHex } from "../support/hex.ts";
 import { caseName, wycheproofGroups, wycheproofTest } from "./wycheproof.ts";
 
 const hashes = [
-  { hash: sha1, file: "hmac_sha1", cases: 170 },
-  { hash: sha256, file: "hmac_sha256", cases: 174 },
-  { hash: sha384, file: "hmac_sha384", cases: 174 },
-  { hash: sha512, file: "hmac_sha512", cases: 174 },
+  { hash: sha1, blockLength: 64, file: "hmac_sha1", cases: 170 },
+  { hash: sha256, blockLength: 64, file: "hmac_sha256", cases: 174 },
+  { hash: sha384, blockLength: 128, file: "hmac_sha384", cases: 174 },
+  { hash: sha512, blockLength: 128, file: "hmac_sha512", cases: 174 },
 ];
 
-describe.each(hashes)("$hash.name", ({ hash, file, cases }) => {
+describe.each(hashes)("$hash.name", ({ hash, blockLength, file, cases }) => {
   const node = (data: Uint8Array) =>
     createHash(hash.name.replace("-", "").toLowerCase()).update(data).digest("hex");
 
@@ -33,6 +33,16 @@ describe.each(hashes)("$hash.name", ({ hash, file, cases }) => {
       running.update(message.subarray(at, at + 50));
       expect(hex(running.digest())).toBe(node(message.subarray(0, at + 50)));
       expect(hex(running.digest()), "asked twice").toBe(node(message.subarray(0, at + 50)));
+    }
+  });
+
+  test("states the length of its blocks: HMAC hashes a key that is longer, and no other", () => {
+    expect(hash.blockLength).toBe(blockLength);
+    const message = new Uint8Array(10).fill(1);
+    for (const length of [hash.blockLength - 1, hash.blockLength, hash.blockLength + 1]) {
+      const key = new Uint8Array(length).fill(2);
+      const isHashed = hex(hash.hmac(key, message)) === hex(hash.hmac(hash.digest(key), message));
+      expect(isHashed, `${length} bytes`).toBe(length > hash.blockLength);
     }
   });
 

@@ -341,7 +341,7 @@ test("keys of other algorithms are refused: unsupported_certificate", () => {
   }
 });
 
-test("every scheme refuses keys of every other type: unsupported_certificate", () => {
+test("every scheme refuses keys of every other kind: unsupported_certificate; ECDSA takes all three curves", () => {
   const keys = new Map([
     ["rsa", nodeSpki(generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey)],
     ["rsa-pss", rsaSpki(modulusOf(2048), 65537n, derSequence(derObjectIdentifier(RSA_PSS)))],
@@ -353,7 +353,12 @@ test("every scheme refuses keys of every other type: unsupported_certificate", (
   for (const verifier of nobleSignatureVerifiers) {
     for (const [keyType, key] of keys) {
       const verify = () => verifier.verify(key, new Uint8Array(5), new Uint8Array(64));
-      if (keyType === verifier.keyType) expect(verify(), verifier.name).toBe(false);
+      const takes = verifier.tls12KeyTypes.map(String).includes(keyType);
+      const isOfKind = keyType.startsWith("ecdsa-")
+        ? verifier.name.startsWith("ecdsa_")
+        : keyType === verifier.keyType;
+      expect(takes, `${verifier.name}, ${keyType}`).toBe(isOfKind);
+      if (takes) expect(verify(), verifier.name).toBe(false);
       else
         expectAlert(
           verify,

@@ -24,8 +24,10 @@ import {
   signRsaPss,
   type RsaPrivateNumbers,
 } from "../../src/crypto/signatures/rsa-private.ts";
+import { bigIntFromBytes } from "../../src/der/integers.ts";
 import { readDer } from "../../src/der/reader.ts";
 import {
+  derBitString,
   derExplicit,
   derInteger,
   derObjectIdentifier,
@@ -33,6 +35,7 @@ import {
   derSequence,
 } from "../../src/der/writer.ts";
 import { fromHex } from "../support/hex.ts";
+import { vectorCases } from "../support/vectors.ts";
 
 const pssRestriction = { hashAlgorithm: "sha384", mgf1HashAlgorithm: "sha384" };
 
@@ -50,25 +53,27 @@ const pairs = {
   Ed25519: generateKeyPairSync("ed25519"),
 };
 
+const PKCS1_SCHEMES = [0x0401, 0x0501, 0x0601];
+
 const keys: readonly {
   readonly name: keyof typeof pairs;
   readonly keyType: string;
   readonly schemes: readonly number[];
+  /** What TLS 1.2 takes besides {@link schemes}, which come first. */
+  readonly onlyTls12: readonly number[];
 }[] = [
-  { name: "RSA 2048", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806] },
-  { name: "RSA 2048, e = 3", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806] },
-  { name: "RSA 2049", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806] },
-  { name: "RSA 2055", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806] },
-  { name: "RSA 3072", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806] },
-  { name: "RSA-PSS 2048", keyType: "rsa-pss", schemes: [0x0809, 0x080a, 0x080b] },
-  { name: "RSA-PSS 2048, SHA-384", keyType: "rsa-pss", schemes: [0x080a] },
-  { name: "P-256", keyType: "ecdsa-p256", schemes: [0x0403] },
-  { name: "P-384", keyType: "ecdsa-p384", schemes: [0x0503] },
-  { name: "P-521", keyType: "ecdsa-p521", schemes: [0x0603] },
-  { name: "Ed25519", keyType: "ed25519", schemes: [0x0807] },
+  { name: "RSA 2048", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806], onlyTls12: PKCS1_SCHEMES },
+  { name: "RSA 2048, e = 3", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806], onlyTls12: PKCS1_SCHEMES },
+  { name: "RSA 2049", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806], onlyTls12: PKCS1_SCHEMES },
+  { name: "RSA 2055", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806], onlyTls12: PKCS1_SCHEMES },
+  { name: "RSA 3072", keyType: "rsa", schemes: [0x0804, 0x0805, 0x0806], onlyTls12: PKCS1_SCHEMES },
+  { name: "RSA-PSS 2048", keyType: "rsa-pss", schemes: [0x0809, 0x080a, 0x080b], onlyTls12: [] },
+  { name: "RSA-PSS 2048, SHA-384", keyType: "rsa-pss", schemes: [0x080a], onlyTls12: [] },
+  { name: "P-256", keyType: "ecdsa-p256", schemes: [0x0403], onlyTls12: [0x0503, 0x0603] },
+  { name: "P-384", keyType: "ecdsa-p384", schemes: [0x0503], onlyTls12: [0x0603, 0x0403] },
+  { name: "P-521", keyType: "ecdsa-p521", schemes: [0x0603], onlyTls12: [0x0503, 0x0403] },
+  { name: "Ed25519", keyType: "ed25519", schemes: [0x0807], onlyTls12: [] },
 ];
-
-const PKCS1_SCHEMES = [0x0401, 0x0501, 0x0601];
 
 function pem(key: KeyObject, type: "pkcs8" | "pkcs1" | "sec1" = "pkcs8"): string {
   return key.export({ format: "pem", type }) as string;
@@ -100,15 +105,16 @@ function sign(
   return key.sign(scheme, message, random) as Uint8Array;
 }
 
-describe.each(keys)("$name", ({ name, keyType, schemes }) => {
+describe.each(keys)("$name", ({ name, keyType, schemes, onlyTls12 }) => {
   const { privateKey, publicKey } = pairs[name];
   const spki = Uint8Array.from(publicKey.export({ format: "der", type: "spki" }));
   const key = signingKeyFromPem(pem(privateKey));
-  const all = keyType === "rsa" ? [...schemes, ...PKCS1_SCHEMES] : schemes;
+  const all = [...schemes, ...onlyTls12];
 
-  test("offers the schemes of TLS 1.3 for its type, and the SubjectPublicKeyInfo that node:crypto gives", () => {
+  test("offers the schemes of each version for its type, and the SubjectPublicKeyInfo that node:crypto gives", () => {
     expect(key.keyType).toBe(keyType);
     expect(key.schemes).toEqual(schemes);
+    expect(key.tls12Schemes ?? key.schemes).toEqual(all);
     expect(hex(key.subjectPublicKeyInfo ?? new Uint8Array(0))).toBe(hex(spki));
   });
 
@@ -142,6 +148,11 @@ describe.each(keys)("$name", ({ name, keyType, schemes }) => {
     }
   });
 
+  test("signs only what verifiers take for its type in TLS 1.2, and each scheme that TLS 1.3 binds to it alone", () => {
+    for (const scheme of all) expect(verifier(scheme).tls12KeyTypes).toContain(keyType);
+    for (const scheme of schemes) expect(verifier(scheme).keyType).toBe(keyType);
+  });
+
   test("throws a RangeError for a scheme that is not its own", () => {
     for (const scheme of [...nobleSignatureVerifiers.map(({ id }) => id), 0x0201, 0]) {
       if (!all.includes(scheme)) {
@@ -151,7 +162,7 @@ describe.each(keys)("$name", ({ name, keyType, schemes }) => {
   });
 
   test("shows nothing of the private key when it is printed", () => {
-    const shown = ["keyType", "schemes", "subjectPublicKeyInfo"];
+    const shown = ["keyType", "schemes", "tls12Schemes", "subjectPublicKeyInfo"];
     expect(Object.keys(key).filter((field) => !shown.includes(field))).toEqual([]);
     expect(inspect(key, { depth: 5 })).not.toMatch(/modulus|prime|exponent|privateKey/i);
   });
@@ -222,21 +233,34 @@ describe("forms of a private key", () => {
 });
 
 describe("known signatures", () => {
-  test("ECDSA nonces are those of RFC 6979 §A.2.5", () => {
-    const scalar = fromHex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
-    const sec1 = derSequence(
-      derInteger(1),
-      derOctetString(scalar),
-      derExplicit(0, derObjectIdentifier("1.2.840.10045.3.1.7")),
+  const rfc6979 = vectorCases(
+    "primitives/rfc6979-ecdsa.json",
+    { curve: "text", hash: "text", privateKey: "bytes", publicKey: "bytes", message: "bytes" },
+    { r: "bytes", s: "bytes" },
+  );
+  const oids = { "P-256": "1.2.840.10045.3.1.7", "P-384": "1.3.132.0.34", "P-521": "1.3.132.0.35" };
+  const ecdsaSchemes = { "SHA-256": 0x0403, "SHA-384": 0x0503, "SHA-512": 0x0603 };
+
+  test("there are two of RFC 6979 for each of nine pairs of curve and hash", () => {
+    expect(rfc6979).toHaveLength(18);
+    expect(new Set(rfc6979.map(({ input }) => `${input.curve} ${input.hash}`)).size).toBe(9);
+  });
+
+  test.each(rfc6979)("ECDSA makes and verifies that of RFC 6979 §$name", ({ input, expected }) => {
+    const curve = derObjectIdentifier(oids[input.curve as keyof typeof oids]);
+    const sec1 = derSequence(derInteger(1), derOctetString(input.privateKey), derExplicit(0, curve));
+    const key = signingKeyFromPem(armour("EC PRIVATE KEY", sec1));
+    const scheme = ecdsaSchemes[input.hash as keyof typeof ecdsaSchemes];
+    const [r, s] = [expected.r, expected.s].map(bigIntFromBytes) as [bigint, bigint];
+    const signature = derSequence(derInteger(r), derInteger(s));
+    expect(hex(sign(key, scheme, input.message))).toBe(hex(signature));
+    const spki = derSequence(
+      derSequence(derObjectIdentifier("1.2.840.10045.2.1"), curve),
+      derBitString(input.publicKey),
     );
-    expect(hex(sign(signingKeyFromPem(armour("EC PRIVATE KEY", sec1)), 0x0403, ascii("sample")))).toBe(
-      hex(
-        derSequence(
-          derInteger(0xefd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716n),
-          derInteger(0xf7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8n),
-        ),
-      ),
-    );
+    for (const id of Object.values(ecdsaSchemes)) {
+      expect(verifier(id).verify(spki, input.message, signature)).toBe(id === scheme);
+    }
   });
 
   test("Ed25519 signs test 1 of RFC 8032 §7.1", () => {

@@ -39,6 +39,9 @@ const files: readonly {
   { verifier: ecdsa_secp256r1_sha256, file: "ecdsa_secp256r1_sha256", cases: 484 },
   { verifier: ecdsa_secp384r1_sha384, file: "ecdsa_secp384r1_sha384", cases: 504 },
   { verifier: ecdsa_secp521r1_sha512, file: "ecdsa_secp521r1_sha512", cases: 542 },
+  { verifier: ecdsa_secp521r1_sha512, file: "ecdsa_secp256r1_sha512", cases: 554 },
+  { verifier: ecdsa_secp256r1_sha256, file: "ecdsa_secp384r1_sha256", cases: 472 },
+  { verifier: ecdsa_secp521r1_sha512, file: "ecdsa_secp384r1_sha512", cases: 542 },
   { verifier: ed25519, file: "ed25519", cases: 151 },
   { verifier: rsa_pkcs1_sha256, file: "rsa_signature_2048_sha256", cases: 259 },
   { verifier: rsa_pkcs1_sha384, file: "rsa_signature_2048_sha384", cases: 258 },
@@ -139,8 +142,23 @@ function verdict(verifier: SignatureVerifier, key: Uint8Array, { msg, sig }: Ver
   }
 }
 
-test("only the rsa_pkcs1 schemes are barred from a CertificateVerify", () => {
+test("only the rsa_pkcs1 schemes are barred from a CertificateVerify of TLS 1.3", () => {
   for (const { verifier } of files) {
     expect(verifier.inHandshake).toBe(!verifier.name.startsWith("rsa_pkcs1_"));
   }
+});
+
+test("the ECDSA schemes are for every curve in TLS 1.2, and for one in TLS 1.3; all others are for one kind of key", () => {
+  const curves = ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521"];
+  const ecdsa = [ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512];
+  expect(ecdsa.map(({ keyType }) => keyType)).toEqual(curves);
+  for (const { tls12KeyTypes } of ecdsa) expect(tls12KeyTypes).toEqual(curves);
+  const pss = [rsa_pss_rsae_sha256, rsa_pss_rsae_sha384, rsa_pss_rsae_sha512];
+  for (const { keyType, tls12KeyTypes } of [...pss, rsa_pkcs1_sha256, rsa_pkcs1_sha384, rsa_pkcs1_sha512]) {
+    expect([keyType, ...tls12KeyTypes]).toEqual(["rsa", "rsa"]);
+  }
+  for (const { keyType, tls12KeyTypes } of [rsa_pss_pss_sha256, rsa_pss_pss_sha384, rsa_pss_pss_sha512]) {
+    expect([keyType, ...tls12KeyTypes]).toEqual(["rsa-pss", "rsa-pss"]);
+  }
+  expect([ed25519.keyType, ...ed25519.tls12KeyTypes]).toEqual(["ed25519", "ed25519"]);
 });

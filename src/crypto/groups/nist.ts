@@ -37,6 +37,7 @@ function ecdhe(
   return {
     id,
     name,
+    inTls12: true,
     generate: (random) => new EcdheKeyShare(curve, drawPrivateKey(curve, random)),
     respond: (keyExchange, random) => {
       checkPoint(curve, keyExchange);

@@ -9,6 +9,7 @@ import { drawBytes } from "../random.ts";
 export const x25519: KeyExchangeGroup = {
   id: 0x001d,
   name: "x25519",
+  inTls12: true,
   generate: (random) => new X25519KeyShare(drawBytes(random, X25519_LENGTH)),
   respond: (keyExchange, random) => {
     checkX25519Length(keyExchange);

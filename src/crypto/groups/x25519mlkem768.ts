@@ -16,6 +16,7 @@ import { X25519_LENGTH, x25519PublicKey, x25519SharedSecret } from "./x25519.ts"
 export const X25519MLKEM768: KeyExchangeGroup = {
   id: 0x11ec,
   name: "X25519MLKEM768",
+  inTls12: false,
   generate: (random) => new HybridKeyShare(drawBytes(random, SEED_LENGTH + X25519_LENGTH)),
   respond: (keyExchange, random) => {
     const [encapsulationKey, peerX25519] = splitShare(keyExchange, ENCAPSULATION_KEY_LENGTH);

@@ -1,22 +1,25 @@
-import type { ECDSA } from "@noble/curves/abstract/weierstrass.js";
+import { ecdsa, type ECDSA } from "@noble/curves/abstract/weierstrass.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
+import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
 
 import { hex16 } from "../../bytes.ts";
 import { derBitString, derObjectIdentifier, derSequence } from "../../der/writer.ts";
 import type { NamedCurve } from "../curves.ts";
-import { sha256, sha384, sha512 } from "../hashes.ts";
 import { Oid } from "../object-identifiers.ts";
-import type { Hash, SigningKey } from "../provider.ts";
+import type { SigningKey } from "../provider.ts";
 
 /**
  * An ECDSA private key in memory. Nonces are derived from key and message (RFC 6979), so a bad source of randomness cannot give
  * the key away.
+ *
+ * TLS 1.3 binds curve and hash together (RFC 8446 §4.2.3); in TLS 1.2 the key signs with every hash.
  */
 export class EcdsaSigningKey implements SigningKey {
   readonly keyType: NamedCurve["keyType"];
   readonly schemes: readonly number[];
+  readonly tls12Schemes: readonly number[];
   readonly #curve: NamedCurve;
-  readonly #signature: EcdsaSignature;
+  readonly #noble: ECDSA;
   readonly #privateKey: Uint8Array;
   #subjectPublicKeyInfo: Uint8Array | undefined;
 
@@ -27,9 +30,11 @@ export class EcdsaSigningKey implements SigningKey {
   constructor(curve: NamedCurve, privateKey: Uint8Array, point: Uint8Array | undefined) {
     this.keyType = curve.keyType;
     this.#curve = curve;
-    this.#signature = signatureByKeyType[curve.keyType];
+    const { noble, schemes } = kinds[curve.keyType];
+    this.#noble = noble;
     this.#privateKey = privateKey;
-    this.schemes = [this.#signature.scheme];
+    this.schemes = [schemes[0]];
+    this.tls12Schemes = schemes;
     if (point !== undefined) this.#subjectPublicKeyInfo = encodePublicKey(curve, point);
   }
 
@@ -37,32 +42,39 @@ export class EcdsaSigningKey implements SigningKey {
   get subjectPublicKeyInfo(): Uint8Array {
     this.#subjectPublicKeyInfo ??= encodePublicKey(
       this.#curve,
-      this.#signature.noble.getPublicKey(this.#privateKey, false),
+      this.#noble.getPublicKey(this.#privateKey, false),
     );
     return this.#subjectPublicKeyInfo;
   }
 
   sign(scheme: number, message: Uint8Array): Uint8Array {
-    const { scheme: own, hash, noble } = this.#signature;
-    if (scheme !== own)
+    const signature = hashes.find((candidate) => candidate.scheme === scheme);
+    if (signature === undefined) {
       throw new RangeError(`this ${this.keyType} key does not sign scheme ${hex16(scheme)}`);
-    const options = { prehash: false, lowS: false, format: "der" } as const;
-    return noble.sign(hash.digest(message), this.#privateKey, options);
+    }
+    // RFC 6979 §3.2 derives the nonce with the hash of the message, and @noble/curves with the one that it is made with.
+    const noble = ecdsa(this.#noble.Point, signature.hash);
+    return noble.sign(message, this.#privateKey, { prehash: true, lowS: false, format: "der" });
   }
 }
 
-interface EcdsaSignature {
-  readonly scheme: number;
-  readonly hash: Hash;
+interface EcdsaKind {
   readonly noble: ECDSA;
+  /** The scheme of the curve, then hashes that are at least as strong, then weaker ones. */
+  readonly schemes: readonly [own: number, ...others: number[]];
 }
 
-/** TLS 1.3 binds curve and hash together. RFC 8446 §4.2.3. */
-const signatureByKeyType: Readonly<Record<NamedCurve["keyType"], EcdsaSignature>> = {
-  "ecdsa-p256": { scheme: 0x0403, hash: sha256, noble: p256 },
-  "ecdsa-p384": { scheme: 0x0503, hash: sha384, noble: p384 },
-  "ecdsa-p521": { scheme: 0x0603, hash: sha512, noble: p521 },
+const kinds: Readonly<Record<NamedCurve["keyType"], EcdsaKind>> = {
+  "ecdsa-p256": { noble: p256, schemes: [0x0403, 0x0503, 0x0603] },
+  "ecdsa-p384": { noble: p384, schemes: [0x0503, 0x0603, 0x0403] },
+  "ecdsa-p521": { noble: p521, schemes: [0x0603, 0x0503, 0x0403] },
 };
+
+const hashes = [
+  { scheme: 0x0403, hash: sha256 },
+  { scheme: 0x0503, hash: sha384 },
+  { scheme: 0x0603, hash: sha512 },
+];
 
 function encodePublicKey({ oid }: NamedCurve, point: Uint8Array): Uint8Array {
   const algorithm = derSequence(derObjectIdentifier(Oid.ecPublicKey), derObjectIdentifier(oid));

@@ -9,6 +9,7 @@ export const ed25519: SignatureVerifier = {
   id: 0x0807,
   name: "ed25519",
   keyType: "ed25519",
+  tls12KeyTypes: ["ed25519"],
   inHandshake: true,
   verify: (subjectPublicKeyInfo, message, signature) => {
     const key = parsePublicKey(subjectPublicKeyInfo);

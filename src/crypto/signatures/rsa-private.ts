@@ -48,7 +48,7 @@ export function signRsaPss(
   return applyRsaPrivateKey(key, encoded, random);
 }
 
-/** RSASSA-PKCS1-v1_5 of RFC 8017 §8.2.1. TLS 1.3 has it in certificates only. */
+/** RSASSA-PKCS1-v1_5 of RFC 8017 §8.2.1. TLS 1.2 has it in handshakes too, TLS 1.3 in certificates only. */
 export function signRsaPkcs1(
   key: RsaPrivateNumbers,
   hash: Hash,

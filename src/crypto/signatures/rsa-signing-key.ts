@@ -8,12 +8,14 @@ import { signRsaPkcs1, signRsaPss, type RsaPrivateNumbers } from "./rsa-private.
 /**
  * An RSA private key in memory. Signing is blinded, and each signature is checked before it leaves.
  *
- * A key for rsaEncryption also signs the `rsa_pkcs1_*` schemes, for making certificates; they are not among
- * {@link RsaSigningKey.schemes}, as TLS 1.3 forbids them in a CertificateVerify (RFC 8446 §4.2.3).
+ * A key for rsaEncryption also signs the `rsa_pkcs1_*` schemes, for handshakes of TLS 1.2 and for making certificates. They are
+ * among {@link RsaSigningKey.tls12Schemes} only, as TLS 1.3 forbids them in a CertificateVerify (RFC 8446 §4.2.3); RSASSA-PSS
+ * comes before them there, as TLS 1.2 takes it too.
  */
 export class RsaSigningKey implements SigningKey {
   readonly keyType: "rsa" | "rsa-pss";
   readonly schemes: readonly number[];
+  readonly tls12Schemes: readonly number[];
   readonly subjectPublicKeyInfo: Uint8Array;
   readonly #numbers: RsaPrivateNumbers;
 
@@ -29,23 +31,24 @@ export class RsaSigningKey implements SigningKey {
   ) {
     this.keyType = keyType;
     this.#numbers = numbers;
-    this.schemes = signatures
-      .filter(({ encoding }) => encoding === (keyType === "rsa" ? "pss-rsae" : "pss-pss"))
-      .filter(({ hash }) => parameters === undefined || parameters.hash === hash.name)
-      .map(({ scheme }) => scheme);
+    const allowed = signatures.filter(
+      ({ hash }) => parameters === undefined || parameters.hash === hash.name,
+    );
+    const schemesOf = (encoding: RsaSignature["encoding"]) =>
+      allowed.filter((signature) => signature.encoding === encoding).map(({ scheme }) => scheme);
+    this.schemes = schemesOf(keyType === "rsa" ? "pss-rsae" : "pss-pss");
+    this.tls12Schemes = keyType === "rsa" ? [...this.schemes, ...schemesOf("pkcs1")] : this.schemes;
     const key = derSequence(derInteger(numbers.modulus), derInteger(numbers.publicExponent));
     this.subjectPublicKeyInfo = derSequence(algorithm, derBitString(key));
   }
 
   sign(scheme: number, message: Uint8Array, random: Random): Uint8Array {
     const signature = signatures.find((candidate) => candidate.scheme === scheme);
-    if (signature?.encoding === "pkcs1" && this.keyType === "rsa") {
-      return signRsaPkcs1(this.#numbers, signature.hash, message, random);
-    }
-    if (signature === undefined || !this.schemes.includes(scheme)) {
+    if (signature === undefined || !this.tls12Schemes.includes(scheme)) {
       throw new RangeError(`this ${this.keyType} key does not sign scheme ${hex16(scheme)}`);
     }
-    return signRsaPss(this.#numbers, signature.hash, message, random);
+    const sign = signature.encoding === "pkcs1" ? signRsaPkcs1 : signRsaPss;
+    return sign(this.#numbers, signature.hash, message, random);
   }
 }
 

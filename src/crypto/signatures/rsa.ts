@@ -54,21 +54,21 @@ export const rsa_pss_pss_sha512: SignatureVerifier = /* @__PURE__ */ pss(
   "SHA-512",
 );
 
-/** RSASSA-PKCS1-v1_5, in certificates only. RFC 8446 §4.2.3. */
+/** RSASSA-PKCS1-v1_5: in certificates, and in handshakes of TLS 1.2 only. RFC 8446 §4.2.3. */
 export const rsa_pkcs1_sha256: SignatureVerifier = /* @__PURE__ */ pkcs1(
   0x0401,
   "rsa_pkcs1_sha256",
   PKCS1_SHA256,
 );
 
-/** RSASSA-PKCS1-v1_5, in certificates only. RFC 8446 §4.2.3. */
+/** RSASSA-PKCS1-v1_5: in certificates, and in handshakes of TLS 1.2 only. RFC 8446 §4.2.3. */
 export const rsa_pkcs1_sha384: SignatureVerifier = /* @__PURE__ */ pkcs1(
   0x0501,
   "rsa_pkcs1_sha384",
   PKCS1_SHA384,
 );
 
-/** RSASSA-PKCS1-v1_5, in certificates only. RFC 8446 §4.2.3. */
+/** RSASSA-PKCS1-v1_5: in certificates, and in handshakes of TLS 1.2 only. RFC 8446 §4.2.3. */
 export const rsa_pkcs1_sha512: SignatureVerifier = /* @__PURE__ */ pkcs1(
   0x0601,
   "rsa_pkcs1_sha512",
@@ -97,6 +97,7 @@ function pss(
     id,
     name,
     keyType,
+    tls12KeyTypes: [keyType],
     inHandshake: true,
     verify: (subjectPublicKeyInfo, message, signature) => {
       const key = rsaKey(name, keyType, subjectPublicKeyInfo);
@@ -117,6 +118,7 @@ function pkcs1(id: number, name: string, micro: MicroRsa): SignatureVerifier {
     id,
     name,
     keyType: "rsa",
+    tls12KeyTypes: ["rsa"],
     inHandshake: false,
     verify: (subjectPublicKeyInfo, message, signature) =>
       verifyWith(micro, rsaKey(name, "rsa", subjectPublicKeyInfo), message, signature),
