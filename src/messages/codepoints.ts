@@ -75,11 +75,27 @@ export const ExtensionType = {
   renegotiation_info: 0xff01,
 } as const;
 
-/** RFC 8446 §B.4 */
+/** RFC 8446 §B.4; for TLS 1.2 those of RFC 8422 §6, 5289 and 7905. RFC 5746 §3.3 and 7507 §2 define the two signals. */
 export const CipherSuite = {
+  TLS_EMPTY_RENEGOTIATION_INFO_SCSV: 0x00ff,
   TLS_AES_128_GCM_SHA256: 0x1301,
   TLS_AES_256_GCM_SHA384: 0x1302,
   TLS_CHACHA20_POLY1305_SHA256: 0x1303,
+  TLS_FALLBACK_SCSV: 0x5600,
+  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: 0xc009,
+  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: 0xc00a,
+  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: 0xc013,
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA: 0xc014,
+  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256: 0xc023,
+  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384: 0xc024,
+  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256: 0xc027,
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384: 0xc028,
+  TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 0xc02b,
+  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: 0xc02c,
+  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 0xc02f,
+  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: 0xc030,
+  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: 0xcca8,
+  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: 0xcca9,
 } as const;
 
 /** RFC 8446 §4.2.7; draft-ietf-tls-ecdhe-mlkem */
@@ -133,3 +149,12 @@ export function codepointName(registry: Readonly<Record<string, number>>, value:
   for (const [name, registered] of Object.entries(registry)) if (registered === value) return name;
   return `0x${value.toString(16).padStart(4, "0")}`;
 }
+
+/** RFC 8422 §5.1.2 */
+export const ECPointFormat = { uncompressed: 0 } as const;
+
+/** RFC 8422 §5.4 */
+export const ECCurveType = { named_curve: 3 } as const;
+
+/** RFC 5246 §7.4.4, RFC 8422 §5.5 */
+export const ClientCertificateType = { rsa_sign: 1, ecdsa_sign: 64 } as const;

@@ -90,17 +90,32 @@ const applicationLayerProtocolNegotiation = known(
 );
 const recordSizeLimit = known(ExtensionType.record_size_limit, uint16);
 const compressCertificate = known(ExtensionType.compress_certificate, vector(uint16, 2, 2 ** 8 - 2));
+const renegotiationInfo = known(ExtensionType.renegotiation_info, opaque(0, 2 ** 8 - 1));
+const ecPointFormats = known(ExtensionType.ec_point_formats, opaque(1, 2 ** 8 - 1));
+const encryptThenMac = known(ExtensionType.encrypt_then_mac, empty);
+const extendedMainSecret = known(ExtensionType.extended_main_secret, empty);
+const timestampList = known(
+  ExtensionType.signed_certificate_timestamp,
+  vector(opaque(1, 2 ** 16 - 1), 1, 2 ** 16 - 1),
+);
 const cookie = known(ExtensionType.cookie, opaque(1, 2 ** 16 - 1));
 
 /**
- * Which extension may stand in which message: the table of RFC 8446 §4.2, with one block per message.
+ * Which extension may stand in which message: the table of RFC 8446 §4.2, with one block per message; those that only
+ * TLS 1.2 uses are in the blocks of both hellos.
  * The order is the order in which we send them; `pre_shared_key` must stay last (§4.2.11).
  */
 export const ClientHelloExtensions = extensions(
   {
     serverName: known(ExtensionType.server_name, vector(ServerName, 1, 2 ** 16 - 1)),
+    extendedMainSecret,
+    renegotiationInfo,
     statusRequest: known(ExtensionType.status_request, CertificateStatusRequest),
     supportedGroups,
+    ecPointFormats,
+    // The ticket itself, or nothing to ask for one (RFC 5077 §3.2).
+    sessionTicket: known(ExtensionType.session_ticket, rest),
+    encryptThenMac,
     signatureAlgorithms,
     applicationLayerProtocolNegotiation,
     signedCertificateTimestamp: known(ExtensionType.signed_certificate_timestamp, empty),
@@ -122,12 +137,35 @@ export const ClientHelloExtensions = extensions(
   { optional: true },
 );
 
-/** The block of ServerHello. RFC 8446 §4.1.3. */
+/** The block of a ServerHello of TLS 1.3. RFC 8446 §4.1.3. */
 export const ServerHelloExtensions = extensions(
   {
     supportedVersions: known(ExtensionType.supported_versions, uint16),
     keyShare: known(ExtensionType.key_share, KeyShareEntry),
     preSharedKey: known(ExtensionType.pre_shared_key, uint16),
+  },
+  0,
+  2 ** 16 - 1,
+  { optional: true },
+);
+
+/** The block of a ServerHello of TLS 1.2. RFC 5246 §7.4.1.4. */
+export const Tls12ServerHelloExtensions = extensions(
+  {
+    serverName: known(ExtensionType.server_name, empty),
+    extendedMainSecret,
+    renegotiationInfo,
+    // Announces a CertificateStatus message (RFC 6066 §8).
+    statusRequest: known(ExtensionType.status_request, empty),
+    // RFC 8422 has it in no ServerHello; some servers send it all the same, so clients pass over whatever it holds.
+    supportedGroups: known(ExtensionType.supported_groups, rest),
+    ecPointFormats,
+    // Announces a NewSessionTicket message (RFC 5077 §3.2).
+    sessionTicket: known(ExtensionType.session_ticket, empty),
+    encryptThenMac,
+    applicationLayerProtocolNegotiation,
+    signedCertificateTimestamp: timestampList,
+    recordSizeLimit,
   },
   0,
   2 ** 16 - 1,
@@ -179,10 +217,7 @@ export const CertificateRequestExtensions = extensions(
 export const CertificateEntryExtensions = extensions(
   {
     statusRequest: known(ExtensionType.status_request, CertificateStatus),
-    signedCertificateTimestamp: known(
-      ExtensionType.signed_certificate_timestamp,
-      vector(opaque(1, 2 ** 16 - 1), 1, 2 ** 16 - 1),
-    ),
+    signedCertificateTimestamp: timestampList,
   },
   0,
   2 ** 16 - 1,

@@ -6,6 +6,7 @@ import {
   HelloRetryRequestExtensions,
   NewSessionTicketExtensions,
   ServerHelloExtensions,
+  Tls12ServerHelloExtensions,
 } from "../../src/messages/extensions.ts";
 import type { Codec, Infer } from "../../src/wire/codec.ts";
 import { fromHex } from "../support/hex.ts";
@@ -15,6 +16,7 @@ import { filler, vec16, vec8, wire } from "./loose.ts";
 export const BLOCKS = {
   ClientHelloExtensions,
   ServerHelloExtensions,
+  Tls12ServerHelloExtensions,
   HelloRetryRequestExtensions,
   EncryptedExtensionsExtensions,
   CertificateRequestExtensions,
@@ -61,6 +63,7 @@ const STATUS_REQUEST_BODY = "01 0004 0002 aabb 0001 cc";
 const NAMES = [fromHex("3000"), fromHex("310101")];
 const NAMES_BODY = "0009 0002 3000 0003 310101";
 const PROTOCOLS = [fromHex("6832"), fromHex("687474702f312e31")];
+const PROTOCOLS_BODY = "000c 02 6832 08 687474702f312e31";
 
 /** At least one value of every extension that a block knows. */
 export const EXTENSION_SAMPLES: readonly ExtensionSample[] = [
@@ -71,17 +74,18 @@ export const EXTENSION_SAMPLES: readonly ExtensionSample[] = [
     [{ nameType: 0, name: fromHex("612e62") }],
     "0006 00 0003 612e62",
   ),
+  row("ClientHelloExtensions", "extendedMainSecret", 23, true, ""),
+  row("ClientHelloExtensions", "renegotiationInfo", 0xff01, fromHex(""), "00"),
+  row("ClientHelloExtensions", "renegotiationInfo", 0xff01, filler(12), vec8(filler(12))),
+  row("ClientHelloExtensions", "ecPointFormats", 11, fromHex("000102"), "03 000102"),
+  row("ClientHelloExtensions", "sessionTicket", 35, fromHex(""), "", 0),
+  row("ClientHelloExtensions", "sessionTicket", 35, filler(40), filler(40), 0),
+  row("ClientHelloExtensions", "encryptThenMac", 22, true, ""),
   row("ClientHelloExtensions", "statusRequest", 5, STATUS_REQUEST, STATUS_REQUEST_BODY),
   row("ClientHelloExtensions", "statusRequest", 5, { statusType: 9, request: fromHex("0102") }, "09 0102", 1),
   row("ClientHelloExtensions", "supportedGroups", 10, [0x001d, 0x0017, 0x11ec], "0006 001d 0017 11ec"),
   row("ClientHelloExtensions", "signatureAlgorithms", 13, [0x0403, 0x0804], "0004 0403 0804"),
-  row(
-    "ClientHelloExtensions",
-    "applicationLayerProtocolNegotiation",
-    16,
-    PROTOCOLS,
-    "000c 02 6832 08 687474702f312e31",
-  ),
+  row("ClientHelloExtensions", "applicationLayerProtocolNegotiation", 16, PROTOCOLS, PROTOCOLS_BODY),
   row("ClientHelloExtensions", "signedCertificateTimestamp", 18, true, ""),
   row("ClientHelloExtensions", "padding", 21, filler(5, 0), "0000000000", 0),
   row("ClientHelloExtensions", "compressCertificate", 27, [1, 2, 3], "06 0001 0002 0003"),
@@ -120,6 +124,23 @@ export const EXTENSION_SAMPLES: readonly ExtensionSample[] = [
     "0017 0002 04aa",
   ),
   row("ServerHelloExtensions", "preSharedKey", 41, 3, "0003"),
+  row("Tls12ServerHelloExtensions", "serverName", 0, true, ""),
+  row("Tls12ServerHelloExtensions", "extendedMainSecret", 23, true, ""),
+  row("Tls12ServerHelloExtensions", "renegotiationInfo", 0xff01, filler(24), vec8(filler(24))),
+  row("Tls12ServerHelloExtensions", "statusRequest", 5, true, ""),
+  row("Tls12ServerHelloExtensions", "supportedGroups", 10, fromHex("0002001d"), "0002 001d", 0),
+  row("Tls12ServerHelloExtensions", "ecPointFormats", 11, fromHex("00"), "01 00"),
+  row("Tls12ServerHelloExtensions", "sessionTicket", 35, true, ""),
+  row("Tls12ServerHelloExtensions", "encryptThenMac", 22, true, ""),
+  row("Tls12ServerHelloExtensions", "applicationLayerProtocolNegotiation", 16, PROTOCOLS, PROTOCOLS_BODY),
+  row(
+    "Tls12ServerHelloExtensions",
+    "signedCertificateTimestamp",
+    18,
+    [fromHex("aa"), fromHex("bbcc")],
+    "0007 0001 aa 0002 bbcc",
+  ),
+  row("Tls12ServerHelloExtensions", "recordSizeLimit", 28, 0x4000, "4000"),
   row("HelloRetryRequestExtensions", "supportedVersions", 43, 0x0304, "0304"),
   row("HelloRetryRequestExtensions", "keyShare", 51, 0x0018, "0018"),
   row("HelloRetryRequestExtensions", "cookie", 44, fromHex("c0"), "0001 c0"),

@@ -9,7 +9,8 @@ import { type Codec, decode, encode } from "../../src/wire/codec.ts";
 import { alertOf } from "../wire/alerts.ts";
 import { BLOCKS, type BlockName, EXTENSION_SAMPLES, type ExtensionSample } from "./extension-samples.ts";
 import { extension, vec16 } from "./loose.ts";
-import { type Sample, SAMPLES } from "./samples.ts";
+import type { Sample } from "./sample.ts";
+import { SAMPLES } from "./samples.ts";
 
 /** Which of the lengths 0 to `length - 1` are whole, as a list. */
 function lengthsOf(wholeAt: Sample["wholeAt"], length: number): readonly number[] {

@@ -30,31 +30,10 @@ import {
   ServerHello,
 } from "../../src/messages/handshake13.ts";
 import { Alert } from "../../src/messages/record.ts";
-import type { Codec } from "../../src/wire/codec.ts";
 import { fromHex } from "../support/hex.ts";
 import { filler, vec16, vec24, vec8, wire } from "./loose.ts";
-
-/** A value of a definition and its bytes, put together by hand. */
-export interface Sample {
-  /** The name under which src/messages exports the definition. */
-  readonly of: string;
-  readonly codec: Codec<unknown>;
-  readonly value: unknown;
-  readonly wire: Uint8Array;
-  /** The truncations of `wire` that are whole messages themselves: their lengths, or all of them from one on. */
-  readonly wholeAt: readonly number[] | { readonly from: number };
-}
-
-function sample<T>(
-  of: string,
-  codec: Codec<T>,
-  value: T,
-  bytes: Uint8Array,
-  wholeAt: Sample["wholeAt"] = [],
-): Sample {
-  // A row pairs a codec with its own value; the table of all rows forgets which one that is.
-  return { of, codec: codec as Codec<unknown>, value, wire: bytes, wholeAt };
-}
+import { type Sample, sample } from "./sample.ts";
+import { TLS12_SAMPLES } from "./samples12.ts";
 
 const RANDOM = Uint8Array.from({ length: 32 }, (_, i) => i);
 const SESSION_ID = filler(32, 0x5e);
@@ -77,6 +56,7 @@ const SERVER_HELLO_START = wire("0303", RANDOM, vec8(SESSION_ID), "1302", "00");
 
 /** At least one value of every definition that src/messages exports. */
 export const SAMPLES: readonly Sample[] = [
+  ...TLS12_SAMPLES,
   sample("ServerName", ServerName, { nameType: 0, name: fromHex("612e62") }, wire("00 0003 612e62")),
   sample("ServerName", ServerName, { nameType: 7, name: fromHex("ff") }, wire("07 0001 ff")),
   sample(
