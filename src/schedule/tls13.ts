@@ -10,6 +10,7 @@
 
 import { wipe } from "../bytes.ts";
 import type { Hash } from "../crypto/provider.ts";
+import type { Exporter } from "./exporter.ts";
 import { deriveSecret, hkdfExpandLabel, hkdfExtract } from "./hkdf.ts";
 import { Secret } from "./secret.ts";
 import { TrafficSecret, verifyData } from "./traffic.ts";
@@ -215,7 +216,7 @@ export class MainSecret {
 }
 
 /** `exporter_secret` or `early_exporter_secret`. RFC 8446 §7.5. */
-export class ExporterSecret {
+export class ExporterSecret implements Exporter {
   readonly #hash: Hash;
   readonly #secret: Secret;
 
@@ -231,17 +232,17 @@ export class ExporterSecret {
   }
 
   /**
-   * TLS-Exporter: `length` bytes for `label` and `context`, which the caller owns. No context is an empty one.
+   * TLS-Exporter: `length` bytes for `label` and `context`, which the caller owns. No context (null) is an empty one.
    * RFC 8446 §7.5.
    *
    * @throws {RangeError} for a label that is not 1 to 249 ASCII characters, or a length that is not 0 to 255 digests.
    * @throws {TypeError} when the secret has been wiped.
    */
-  export(label: string, context: Uint8Array, length: number): Uint8Array {
+  export(label: string, context: Uint8Array | null, length: number): Uint8Array {
     const hash = this.#hash;
     const derived = deriveSecret(hash, this.bytes, label, emptyHash(hash));
     try {
-      return hkdfExpandLabel(hash, derived, "exporter", hash.digest(context), length);
+      return hkdfExpandLabel(hash, derived, "exporter", hash.digest(context ?? new Uint8Array()), length);
     } finally {
       wipe(derived);
     }

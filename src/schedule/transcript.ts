@@ -6,17 +6,19 @@ import { HandshakeType } from "../messages/codepoints.ts";
  * The handshake messages so far, and their hash. RFC 8446 §4.4.1.
  *
  * The hash is that of the cipher suite, which only the ServerHello (or HelloRetryRequest) tells. Messages are kept up to
- * the first {@link digest}, which hashes and forgets them; before it, {@link digestWith} looks ahead.
+ * the first {@link digest}, which hashes and forgets them; before it, {@link digestWith} looks ahead. What
+ * {@link retain} is called for is kept longer.
  */
 export class Transcript {
   #hash: Hash | undefined;
   #kept: Uint8Array[] = [];
   #running: RunningHash | undefined;
+  #retains = false;
 
   /** Adds a whole message with its header, as it was on the wire. The bytes are copied. */
   add(message: Uint8Array): void {
-    if (this.#running === undefined) this.#kept.push(message.slice());
-    else this.#running.update(message);
+    if (this.#running === undefined || this.#retains) this.#kept.push(message.slice());
+    this.#running?.update(message);
   }
 
   /**
@@ -53,9 +55,34 @@ export class Transcript {
     if (this.#running === undefined) {
       this.#running = this.#started().start();
       for (const message of this.#kept) this.#running.update(message);
-      this.#kept = [];
+      if (!this.#retains) this.#kept = [];
     }
     return this.#running.digest();
+  }
+
+  /**
+   * Keeps all messages, also after they have been hashed, until {@link release}: the CertificateVerify of TLS 1.2 signs
+   * the messages themselves, under a hash that need not be the suite's. RFC 5246 §7.4.8.
+   *
+   * @throws {TypeError} after the first {@link digest}, which has forgotten them.
+   */
+  retain(): void {
+    if (this.#running !== undefined && !this.#retains) {
+      throw new TypeError("the messages of the transcript have been forgotten");
+    }
+    this.#retains = true;
+  }
+
+  /** All messages so far, one after another; the caller owns them. @throws {TypeError} unless {@link retain} keeps them. */
+  messages(): Uint8Array {
+    if (!this.#retains) throw new TypeError("the messages of the transcript are not retained");
+    return concatBytes(...this.#kept);
+  }
+
+  /** Ends what {@link retain} has begun; without it, does nothing. */
+  release(): void {
+    this.#retains = false;
+    if (this.#running !== undefined) this.#kept = [];
   }
 
   /**

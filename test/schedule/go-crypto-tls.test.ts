@@ -170,6 +170,15 @@ class Replay {
       case "certificate_verify":
       case "end_of_early_data":
         return this.#transcript.add(raw);
+      case "hello_request":
+      case "tls12_server_hello":
+      case "tls12_new_session_ticket":
+      case "tls12_certificate":
+      case "server_key_exchange":
+      case "tls12_certificate_request":
+      case "server_hello_done":
+      case "client_key_exchange":
+      case "certificate_status":
       case undefined:
         throw new Error(`message of type ${raw[0]}`);
     }
@@ -231,7 +240,7 @@ class Replay {
 
   #choose(id: number): Tls13CipherSuite {
     const suite = nobleCipherSuites.find((one) => one.id === id);
-    if (suite === undefined) throw new Error(`no suite ${id}`);
+    if (suite?.version !== "TLSv1.3") throw new Error(`no suite ${id} of TLS 1.3`);
     this.suite = suite;
     this.#transcript.start(suite.hash);
     return suite;

@@ -4,6 +4,7 @@ import { hex } from "../../src/bytes.ts";
 import { sha1, sha256, sha384, sha512 } from "../../src/crypto/hashes.ts";
 import type { Hash } from "../../src/crypto/provider.ts";
 import { deriveSecret, hkdfExpand, hkdfExtract } from "../../src/schedule/hkdf.ts";
+import { prf } from "../../src/schedule/prf.ts";
 import { EarlySecret } from "../../src/schedule/tls13.ts";
 import { fromHex } from "../support/hex.ts";
 import { sharedVectors } from "../support/shared-vectors.ts";
@@ -50,6 +51,25 @@ describe.skipIf(openssl.missing)(`OpenSSL ${openssl.missing ?? ""}`, () => {
       }
     }
     expect(counts).toEqual({ extract: 155, expand: 409, skipped: { error: 6, digest: 1 } });
+  });
+
+  test("evpkdf_tls12_prf.txt: the PRF gives every output", () => {
+    const counts = { outputs: 0, skipped: { error: 0, digest: 0 } };
+    for (const stanza of stanzas("evpkdf_tls12_prf.txt")) {
+      const { hash, output, skipped } = outcome(stanza);
+      if (skipped !== undefined) {
+        counts.skipped[skipped]++;
+        continue;
+      }
+      // The seed is what the stanza gives, in its order: the server's random comes first in a key expansion.
+      const randoms = [...stanza.fields].filter(([name]) => name.endsWith("_random"));
+      const seed = fromHex(randoms.map(([, value]) => value).join(""));
+      const label = stanza.fields.get("label") ?? "";
+      const ours = prf(hash, field(stanza, "Secret"), label, seed, output.length / 2);
+      expect(hex(ours), stanza.text).toBe(output);
+      counts.outputs++;
+    }
+    expect(counts).toEqual({ outputs: 5, skipped: { error: 5, digest: 1 } });
   });
 
   test("evpkdf_tls13_kdf.txt: the stages go through all 51 sessions", () => {

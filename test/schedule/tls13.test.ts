@@ -119,6 +119,7 @@ describe("ExporterSecret", () => {
   test.each([
     ["with a context", bytes(9, 5), 48],
     ["with an empty context", bytes(0, 0), 16],
+    ["without a context", null, 16],
     ["with a context longer than an HkdfLabel takes", bytes(9, 1000), 32],
   ])("exports %s", (_, context, length) => {
     const derived = expandLabel(sha384, secret, "EXPORTER-x", sha384.digest(bytes(0, 0)), 48);
@@ -126,7 +127,7 @@ describe("ExporterSecret", () => {
       sha384,
       Buffer.from(derived, "hex"),
       "exporter",
-      sha384.digest(context),
+      sha384.digest(context ?? bytes(0, 0)),
       length,
     );
     expect(hex(new ExporterSecret(sha384, secret.slice()).export("EXPORTER-x", context, length))).toBe(

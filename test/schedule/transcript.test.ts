@@ -97,3 +97,72 @@ describe("digestWith", () => {
     );
   });
 });
+
+describe("retain", () => {
+  const started = (...messages: readonly Uint8Array[]): Transcript => {
+    const transcript = new Transcript();
+    transcript.start(sha256);
+    for (const message of messages) transcript.add(message);
+    return transcript;
+  };
+
+  test("keeps all messages, from before and after it and after the first digest", () => {
+    const transcript = started(FIRST);
+    transcript.retain();
+    transcript.add(SECOND);
+    expect(hex(transcript.messages())).toBe(hex(concatBytes(FIRST, SECOND)));
+    transcript.digest();
+    transcript.add(THIRD);
+    expect(hex(transcript.messages())).toBe(hex(concatBytes(FIRST, SECOND, THIRD)));
+    expect(hex(transcript.digest())).toBe(hex(sha256.digest(concatBytes(FIRST, SECOND, THIRD))));
+    transcript.retain();
+    expect(hex(transcript.messages())).toBe(hex(concatBytes(FIRST, SECOND, THIRD)));
+  });
+
+  test("gives the messages to the caller", () => {
+    const transcript = started(FIRST);
+    transcript.retain();
+    transcript.messages().fill(0xff);
+    expect(hex(transcript.messages())).toBe(hex(FIRST));
+    expect(hex(transcript.digest())).toBe(hex(sha256.digest(FIRST)));
+  });
+
+  test("comes too late after the first digest", () => {
+    const transcript = started(FIRST);
+    transcript.digest();
+    expect(() => transcript.retain()).toThrow(
+      new TypeError("the messages of the transcript have been forgotten"),
+    );
+    expect(() => transcript.messages()).toThrow(TypeError);
+  });
+
+  test("is what messages() needs", () => {
+    const transcript = started(FIRST);
+    expect(() => transcript.messages()).toThrow(
+      new TypeError("the messages of the transcript are not retained"),
+    );
+  });
+
+  test("ends with release(), which leaves the digest as it is", () => {
+    const transcript = started(FIRST);
+    transcript.retain();
+    transcript.digest();
+    transcript.add(SECOND);
+    transcript.release();
+    expect(() => transcript.messages()).toThrow(TypeError);
+    expect(() => transcript.retain()).toThrow(TypeError);
+    transcript.add(THIRD);
+    expect(hex(transcript.digest())).toBe(hex(sha256.digest(concatBytes(FIRST, SECOND, THIRD))));
+  });
+
+  test("may be released before the first digest, and called again", () => {
+    const transcript = started(FIRST);
+    transcript.release();
+    transcript.retain();
+    transcript.release();
+    transcript.add(SECOND);
+    transcript.retain();
+    expect(hex(transcript.messages())).toBe(hex(concatBytes(FIRST, SECOND)));
+    expect(hex(transcript.digest())).toBe(hex(sha256.digest(concatBytes(FIRST, SECOND))));
+  });
+});
