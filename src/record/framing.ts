@@ -11,6 +11,8 @@ export const RECORD_HEADER_LENGTH = 5;
 export const MAX_PLAINTEXT_LENGTH = 2 ** 14;
 /** Bytes by which a protected TLS 1.3 fragment may exceed {@link MAX_PLAINTEXT_LENGTH}. RFC 8446 §5.2. */
 export const MAX_CIPHERTEXT_EXPANSION_13 = 256;
+/** Bytes by which a protected TLS 1.2 fragment may exceed {@link MAX_PLAINTEXT_LENGTH}. RFC 5246 §6.2.3. */
+export const MAX_CIPHERTEXT_EXPANSION_12 = 2048;
 
 /** A record as it came. Its views are valid until the next `append` or `next` of the {@link RecordBuffer}. */
 export interface RawRecord {

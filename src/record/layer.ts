@@ -1,10 +1,8 @@
 // Hot path: every record passes here, both ways. Plain loops; no closures, generators or codecs per record.
 
 import { TlsAlert } from "../alert.ts";
-import type { Tls13CipherSuite } from "../crypto/provider.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import { CHANGE_CIPHER_SPEC } from "../messages/record.ts";
-import type { TrafficKeys } from "../schedule/traffic.ts";
 import {
   MAX_CIPHERTEXT_EXPANSION_13,
   MAX_PLAINTEXT_LENGTH,
@@ -13,13 +11,7 @@ import {
   RecordBuffer,
 } from "./framing.ts";
 import { OutputBuffer } from "./output.ts";
-import {
-  MAX_INNER_PLAINTEXT_LENGTH,
-  type ReadProtection,
-  ReadProtection13,
-  type WriteProtection,
-  WriteProtection13,
-} from "./protection.ts";
+import { MAX_INNER_PLAINTEXT_LENGTH, type ReadProtection, type WriteProtection } from "./protection.ts";
 
 /** Bytes of an alert. RFC 8446 §6. */
 const ALERT_LENGTH = 2;
@@ -33,14 +25,17 @@ export interface RecordObserver {
    * reported as well, and one whose header or plaintext breaks a rule of the record layer is not.
    *
    * @param header view of the five header bytes, valid during the call.
-   * @param innerType the content type inside of a protected record; undefined for any other, and for one that did not authenticate.
+   * @param innerType the content type of what is inside a protected record (in TLS 1.2 it is the header's); undefined for any other
+   * record, and for one that did not authenticate.
    */
   record(direction: "read" | "write", header: Uint8Array, innerType: number | undefined): void;
 }
 
 /** A record that was read, opened if it was protected. */
 export interface ReadRecord {
-  /** 21..23: the inner content type of a protected record. */
+  /**
+   * 21..23, of a protected record the type that is authentic; 20 when {@link RecordLayer.changeCipherSpecPolicy} delivers it.
+   */
   readonly type: number;
   /** View of the content, valid until the next `receive` or `read`. Only application_data may be empty. */
   readonly fragment: Uint8Array;
@@ -51,7 +46,7 @@ export interface ReadRecord {
 export interface RecordLimits {
   /** Empty application_data records in a row. */
   readonly emptyRecords: number;
-  /** ChangeCipherSpec records that are dropped. */
+  /** ChangeCipherSpec records that are dropped; those that are delivered do not count. */
   readonly changeCipherSpecs: number;
 }
 
@@ -61,20 +56,22 @@ export interface RecordLayerOptions {
   readonly limits: RecordLimits;
 }
 
-/** The record layer of one connection: received bytes to content, content to bytes to send. RFC 8446 §5. */
+/** The record layer of one connection: received bytes to content, content to bytes to send. RFC 8446 §5, RFC 5246 §6. */
 export class RecordLayer {
   /**
    * What becomes of an unprotected ChangeCipherSpec. `"drop"` counts it and reads on, as TLS 1.3 does between the first
-   * ClientHello and the peer's Finished; `"refuse"` is for any other time. RFC 8446 §5.
+   * ClientHello and the peer's Finished (RFC 8446 §5). `"deliver"` returns it from {@link read}, where TLS 1.2 waits for it
+   * (RFC 5246 §7.1); while reads are protected it refuses all the same, as there is no second one without renegotiation.
+   * `"refuse"` is for any other time.
    */
-  changeCipherSpecPolicy: "refuse" | "drop" = "refuse";
+  changeCipherSpecPolicy: "refuse" | "drop" | "deliver" = "refuse";
 
   /** `legacy_record_version` of unprotected records: 0x0301 for the first ClientHello, 0x0303 else. RFC 8446 §5.1. */
   plaintextVersion: number = ProtocolVersion["TLSv1.2"];
 
   /**
    * Bytes of padding for a protected record with `contentLength` bytes of content, clipped to what fits.
-   * None when undefined. RFC 8446 §5.4.
+   * None when undefined; records of TLS 1.2 have none, and it is not asked. RFC 8446 §5.4.
    */
   padding: ((contentLength: number) => number) | undefined;
 
@@ -103,8 +100,8 @@ export class RecordLayer {
   }
 
   /**
-   * Most bytes of inner plaintext (content, type and padding) that a protected record may hold, as announced to the
-   * peer in our `record_size_limit`. RFC 8449 §4.
+   * Most bytes of plaintext that a protected record may hold, as announced to the peer in our `record_size_limit`: in TLS 1.3 content,
+   * type and padding, in TLS 1.2 the content. More than the protocol allows counts as what it allows. RFC 8449 §4.
    */
   get readLimit(): number {
     return this.#readLimit;
@@ -116,7 +113,7 @@ export class RecordLayer {
   }
 
   /**
-   * Most bytes of inner plaintext (content, type and padding) in a protected record: the peer's `record_size_limit`.
+   * Most bytes of plaintext in a protected record, counted as for {@link readLimit}: the peer's `record_size_limit`.
    * More than the protocol allows counts as what it allows. Unprotected records are not subject to it. RFC 8449 §4.
    */
   get writeLimit(): number {
@@ -131,6 +128,9 @@ export class RecordLayer {
    * Bytes of early data that are passed over, because the client offered some and we do not take it: application_data that does not
    * authenticate, or comes before there are keys. It ends with the first record that opens, and is to be set to undefined behind a
    * second ClientHello. RFC 8446 §4.2.10.
+   *
+   * Under a protection of TLS 1.2 nothing is ever passed over: a record that does not authenticate ends the connection, so that a
+   * forger learns the time of one guess at most.
    */
   set earlyDataBudget(bytes: number | undefined) {
     this.#earlyDataBudget = bytes;
@@ -139,6 +139,11 @@ export class RecordLayer {
   /** Records that may be written before the key must be replaced; Infinity while writes are not protected. */
   get recordsLeftToWrite(): number {
     return this.#writeProtection?.recordsLeft ?? Infinity;
+  }
+
+  /** ChangeCipherSpec records that were dropped. */
+  get droppedChangeCipherSpecs(): number {
+    return this.#changeCipherSpecs;
   }
 
   /** Bytes of output that were not taken. */
@@ -162,7 +167,8 @@ export class RecordLayer {
    * @throws {TlsAlert} as {@link RecordBuffer.next} does, and bad_record_mac for a record that does not authenticate;
    * record_overflow for a plaintext that is too long; decode_error for an alert that is not two bytes;
    * unexpected_message for a content type that cannot be here, an empty handshake or alert fragment, too many empty
-   * records, and a ChangeCipherSpec that {@link changeCipherSpecPolicy} does not allow.
+   * records, and a ChangeCipherSpec that {@link changeCipherSpecPolicy} does not allow; illegal_parameter for one that would be
+   * delivered and is not the byte 1.
    */
   read(): ReadRecord | undefined {
     const protection = this.#readProtection;
@@ -170,7 +176,8 @@ export class RecordLayer {
       const raw = this.#received.next(this.#maxFragmentLength());
       if (raw === undefined) return undefined;
       if (raw.type === ContentType.change_cipher_spec) {
-        this.#dropChangeCipherSpec(raw);
+        if (this.#deliversChangeCipherSpec(raw))
+          return { type: raw.type, fragment: raw.fragment, isProtected: false };
       } else if (protection === undefined || this.#isAcceptedPlaintextAlert(raw)) {
         this.#observer?.record("read", raw.header, undefined);
         if (!this.#passesOver(raw)) return this.#accept(raw.type, raw.fragment, false);
@@ -193,24 +200,26 @@ export class RecordLayer {
   }
 
   /**
-   * Opens the records that follow under `keys`, which are copied. No handshake bytes may be left over from before
-   * (`HandshakeJoiner.isAligned`).
+   * Opens the records that follow by `protection`, which the layer owns and wipes from here on. No handshake bytes may be left over
+   * from before (`HandshakeJoiner.isAligned`).
+   *
+   * @param options `plaintextAlertAllowed`: whether an unprotected alert may still come before the first record that opens, from a
+   * peer that failed before it had keys. TLS 1.3 alone has that case; it means nothing under a protection of TLS 1.2.
    */
   protectReads(
-    suite: Tls13CipherSuite,
-    keys: TrafficKeys,
+    protection: ReadProtection,
     { plaintextAlertAllowed = false }: { readonly plaintextAlertAllowed?: boolean } = {},
   ): void {
     this.#readProtection?.wipe();
-    this.#readProtection = new ReadProtection13(suite, keys);
-    this.#readProtection.recordSizeLimit = this.#readLimit;
-    this.#acceptsPlaintextAlert = plaintextAlertAllowed;
+    this.#readProtection = protection;
+    protection.recordSizeLimit = this.#readLimit;
+    this.#acceptsPlaintextAlert = plaintextAlertAllowed && protection.version === "TLSv1.3";
   }
 
-  /** Seals what is written from here on under `keys`, which are copied. */
-  protectWrites(suite: Tls13CipherSuite, keys: TrafficKeys): void {
+  /** Seals what is written from here on by `protection`, which the layer owns and wipes from here on. */
+  protectWrites(protection: WriteProtection): void {
     this.#writeProtection?.wipe();
-    this.#writeProtection = new WriteProtection13(suite, keys);
+    this.#writeProtection = protection;
   }
 
   /**
@@ -254,26 +263,31 @@ export class RecordLayer {
   /** Whether the record is early data that we do not take. */
   #passesOver({ type, fragment }: RawRecord): boolean {
     if (this.#earlyDataBudget === undefined || type !== ContentType.application_data) return false;
+    if (this.#readProtection?.version === "TLSv1.2") return false;
     if (fragment.length > this.#earlyDataBudget)
       throw new TlsAlert("unexpected_message", "more early data than is passed over");
     this.#earlyDataBudget -= fragment.length;
     return true;
   }
 
-  #dropChangeCipherSpec({ header, fragment }: RawRecord): void {
+  /** Whether a ChangeCipherSpec is to be returned; false when it was dropped. */
+  #deliversChangeCipherSpec({ header, fragment }: RawRecord): boolean {
     this.#observer?.record("read", header, undefined);
-    if (this.changeCipherSpecPolicy === "refuse")
+    const delivers = this.changeCipherSpecPolicy === "deliver";
+    if (this.changeCipherSpecPolicy === "refuse" || (delivers && this.#readProtection !== undefined))
       throw new TlsAlert("unexpected_message", "change_cipher_spec record where none may be");
     if (fragment.length !== 1 || fragment[0] !== CHANGE_CIPHER_SPEC)
       throw new TlsAlert(
-        "unexpected_message",
+        delivers ? "illegal_parameter" : "unexpected_message",
         `change_cipher_spec of ${fragment.length} bytes, allowed the one byte 1`,
       );
+    if (delivers) return true;
     if (++this.#changeCipherSpecs > this.#limits.changeCipherSpecs)
       throw new TlsAlert(
         "unexpected_message",
         `more than ${this.#limits.changeCipherSpecs} change_cipher_spec records`,
       );
+    return false;
   }
 
   #isAcceptedPlaintextAlert({ type, fragment }: RawRecord): boolean {
@@ -333,10 +347,11 @@ export class RecordLayer {
     const output = this.#output;
     const { overhead } = protection;
     const limit = protection.contentLimit(this.#writeLimit);
+    const asksForPadding = this.padding !== undefined && protection.version === "TLSv1.3";
     output.reserve(bytes.length + Math.ceil(bytes.length / limit) * overhead);
     for (let start = 0; start < bytes.length; start += limit) {
       const content = bytes.length <= limit ? bytes : bytes.subarray(start, start + limit);
-      const padding = this.padding === undefined ? 0 : this.#paddingLength(content.length, limit);
+      const padding = asksForPadding ? this.#paddingLength(content.length, limit) : 0;
       const at = output.reserve(content.length + padding + overhead);
       const target = output.bytes;
       output.commit(protection.seal(type, content, padding, target, at));

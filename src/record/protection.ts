@@ -15,6 +15,7 @@ import { MAX_SEQUENCE, RecordNonce } from "./nonce.ts";
 
 /** What was inside a protected record. */
 export interface InnerPlaintext {
+  /** The type that is authentic: the inner one in TLS 1.3, that of the header in TLS 1.2. */
   readonly type: number;
   /** View into the record's fragment. */
   readonly content: Uint8Array;
@@ -22,6 +23,7 @@ export interface InnerPlaintext {
 
 /** Opens the records of one direction under one key; the record layer knows no more of a version than this. */
 export interface ReadProtection {
+  readonly version: ProtectionVersion;
   /** Most bytes that the header of a record may declare. */
   readonly maxFragmentLength: number;
   /** Most bytes of plaintext in a record, as `record_size_limit` counts them in this version. RFC 8449 §4. */
@@ -37,9 +39,11 @@ export interface ReadProtection {
 
 /** Seals the records of one direction under one key; the record layer knows no more of a version than this. */
 export interface WriteProtection {
+  /** Only TLS 1.3 has padding that is asked for. */
+  readonly version: ProtectionVersion;
   /** Records that the key may still seal before it must be replaced. */
   readonly recordsLeft: number;
-  /** Bytes of a record besides content and padding. */
+  /** Most bytes of a record besides content and padding: no fewer, except under CBC, which fills up blocks. */
   readonly overhead: number;
   /** Most bytes of content and padding in a record under a `record_size_limit`. RFC 8449 §4. */
   contentLimit(recordSizeLimit: number): number;
@@ -52,6 +56,9 @@ export interface WriteProtection {
   wipe(): void;
 }
 
+/** The version whose records a protection is for. */
+export type ProtectionVersion = "TLSv1.2" | "TLSv1.3";
+
 /** Where a protection starts to count. */
 export interface ProtectionOptions {
   /** Sequence number of the first record; only tests start elsewhere than at 0. */
@@ -63,6 +70,7 @@ export const MAX_INNER_PLAINTEXT_LENGTH = MAX_PLAINTEXT_LENGTH + 1;
 
 /** Opens TLS 1.3 records. RFC 8446 §5.2. */
 export class ReadProtection13 implements ReadProtection {
+  readonly version = "TLSv1.3";
   readonly maxFragmentLength = MAX_PLAINTEXT_LENGTH + MAX_CIPHERTEXT_EXPANSION_13;
   /** Most bytes of content, type and padding in a record. */
   recordSizeLimit = MAX_INNER_PLAINTEXT_LENGTH;
@@ -113,6 +121,7 @@ export class ReadProtection13 implements ReadProtection {
 
 /** Seals TLS 1.3 records. RFC 8446 §5.2. */
 export class WriteProtection13 implements WriteProtection {
+  readonly version = "TLSv1.3";
   readonly overhead: number;
   readonly #recordsPerKey: number;
   readonly #tagLength: number;

@@ -4,6 +4,7 @@ import { concatBytes, hex } from "../../src/bytes.ts";
 import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
 import { MAX_PLAINTEXT_LENGTH } from "../../src/record/framing.ts";
 import { RecordLayer, type RecordObserver } from "../../src/record/layer.ts";
+import { ReadProtection13 } from "../../src/record/protection.ts";
 import { alertThrownBy, patternBytes, plainRecord, sealIndependently } from "./independent-sealer.ts";
 
 const suite = TLS_AES_128_GCM_SHA256;
@@ -16,7 +17,7 @@ const ALERT = Uint8Array.of(2, 40);
 /** A layer that reads under `keys`, and the peer that seals for it. */
 function protectedPair(options: { plaintextAlertAllowed?: boolean } = {}) {
   const layer = new RecordLayer({ limits });
-  layer.protectReads(suite, keys, options);
+  layer.protectReads(new ReadProtection13(suite, keys), options);
   let sequence = 0n;
   const seal = (type: number, content: Uint8Array, padding = 0): Uint8Array =>
     sealIndependently({ ...keys, sequence: sequence++, type, content, padding });
@@ -100,7 +101,7 @@ describe("reading under protection", () => {
     layer.receive(seal(22, patternBytes(5)));
     layer.receive(sealIndependently({ ...nextKeys, type: 23, content: patternBytes(6) }));
     expect(layer.read()?.fragment.length).toBe(5);
-    layer.protectReads(suite, nextKeys);
+    layer.protectReads(new ReadProtection13(suite, nextKeys));
     expect(layer.read()).toEqual({ type: 23, fragment: patternBytes(6), isProtected: true });
   });
 
@@ -172,7 +173,7 @@ describe("reading under protection", () => {
 
     const later = new RecordLayer({ limits });
     later.readLimit = 64;
-    later.protectReads(suite, keys);
+    later.protectReads(new ReadProtection13(suite, keys));
     later.receive(sealIndependently({ ...keys, type: 23, content: patternBytes(64) }));
     expect(alertThrownBy(() => later.read())).toBe("record_overflow");
   });
@@ -205,7 +206,7 @@ describe("empty records", () => {
       if (i < 8) layer.receive(CHANGE_CIPHER_SPEC);
     }
     for (let i = 0; i < 64; i++) expect(layer.read()).toBeDefined();
-    layer.protectReads(suite, nextKeys);
+    layer.protectReads(new ReadProtection13(suite, nextKeys));
     layer.receive(sealIndependently({ ...nextKeys, type: 23, content: new Uint8Array() }));
     expect(alertThrownBy(() => layer.read())).toBe("unexpected_message");
   });
@@ -278,7 +279,7 @@ describe("an alert of a peer that has no keys", () => {
 
   test("is refused under new keys that do not allow it: bad_record_mac", () => {
     const { layer } = protectedPair({ plaintextAlertAllowed: true });
-    layer.protectReads(suite, nextKeys);
+    layer.protectReads(new ReadProtection13(suite, nextKeys));
     layer.receive(plainRecord(21, ALERT));
     expect(alertThrownBy(() => layer.read())).toBe("bad_record_mac");
   });
@@ -313,7 +314,7 @@ describe("what is left and what is seen", () => {
     layer.receive(concatBytes(plainRecord(22, patternBytes(4), 0x0301), CHANGE_CIPHER_SPEC));
     layer.read();
     layer.read();
-    layer.protectReads(suite, keys);
+    layer.protectReads(new ReadProtection13(suite, keys));
     layer.receive(sealIndependently({ ...keys, type: 22, content: patternBytes(4) }));
     layer.read();
     layer.receive(plainRecord(23, patternBytes(32)));

@@ -4,6 +4,7 @@ import { concatBytes, hex } from "../../src/bytes.ts";
 import type { Opener, Sealer, Tls13CipherSuite } from "../../src/crypto/provider.ts";
 import { TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256 } from "../../src/crypto/suites.ts";
 import { RecordLayer, type RecordObserver } from "../../src/record/layer.ts";
+import { ReadProtection13, WriteProtection13 } from "../../src/record/protection.ts";
 import { patternBytes, plainRecord, sealIndependently } from "./independent-sealer.ts";
 
 const suite = TLS_AES_128_GCM_SHA256;
@@ -12,7 +13,7 @@ const limits = { emptyRecords: 32, changeCipherSpecs: 32 };
 
 function protectedLayer(): RecordLayer {
   const layer = new RecordLayer({ limits });
-  layer.protectWrites(suite, keys);
+  layer.protectWrites(new WriteProtection13(suite, keys));
   return layer;
 }
 
@@ -108,7 +109,7 @@ describe("writing under protection", () => {
     const layer = protectedLayer();
     const next = { key: patternBytes(16, 1), iv: patternBytes(12, 2) };
     layer.write(22, patternBytes(4));
-    layer.protectWrites(suite, next);
+    layer.protectWrites(new WriteProtection13(suite, next));
     layer.write(23, patternBytes(5));
     const expected = [
       sealIndependently({ ...keys, type: 22, content: patternBytes(4) }),
@@ -121,7 +122,9 @@ describe("writing under protection", () => {
     const layer = protectedLayer();
     layer.write(23, patternBytes(40_000));
     expect(layer.recordsLeftToWrite).toBe(2 ** 24 - 3);
-    layer.protectWrites(TLS_CHACHA20_POLY1305_SHA256, { key: patternBytes(32), iv: keys.iv });
+    layer.protectWrites(
+      new WriteProtection13(TLS_CHACHA20_POLY1305_SHA256, { key: patternBytes(32), iv: keys.iv }),
+    );
     expect(layer.recordsLeftToWrite).toBe(2 ** 48);
   });
 
@@ -137,7 +140,7 @@ describe("writing under protection", () => {
   test("another layer reads what was written, of every size around the limits", () => {
     const writer = protectedLayer();
     const reader = new RecordLayer({ limits });
-    reader.protectReads(suite, keys);
+    reader.protectReads(new ReadProtection13(suite, keys));
     writer.padding = (length) => length % 40;
     for (const length of [1, 2, 255, 256, 16_383, 16_384, 16_385, 32_768, 32_769]) {
       writer.write(23, patternBytes(length));
@@ -162,12 +165,12 @@ describe("keys", () => {
       },
     });
     const layer = new RecordLayer({ limits });
-    layer.protectWrites(watched("first"), keys);
-    layer.protectReads(watched("first"), keys);
+    layer.protectWrites(new WriteProtection13(watched("first"), keys));
+    layer.protectReads(new ReadProtection13(watched("first"), keys));
     expect(wiped).toEqual([]);
-    layer.protectWrites(watched("second"), keys);
+    layer.protectWrites(new WriteProtection13(watched("second"), keys));
     expect(wiped).toEqual(["first sealer"]);
-    layer.protectReads(watched("second"), keys);
+    layer.protectReads(new ReadProtection13(watched("second"), keys));
     expect(wiped).toEqual(["first sealer", "first opener"]);
     layer.wipe();
     expect(wiped.slice(2).sort()).toEqual(["second opener", "second sealer"]);
@@ -320,7 +323,7 @@ describe("output", () => {
     layer.plaintextVersion = 0x0301;
     layer.write(22, patternBytes(2 ** 14 + 3));
     layer.plaintextVersion = 0x0303;
-    layer.protectWrites(suite, keys);
+    layer.protectWrites(new WriteProtection13(suite, keys));
     layer.write(20, Uint8Array.of(1));
     layer.write(22, patternBytes(36));
     layer.write(23, patternBytes(2 ** 14 + 1));

@@ -4,6 +4,7 @@ import { hex } from "../../src/bytes.ts";
 import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
 import { ContentType } from "../../src/messages/codepoints.ts";
 import { RecordLayer } from "../../src/record/layer.ts";
+import { ReadProtection13, WriteProtection13 } from "../../src/record/protection.ts";
 import { fromHex } from "../support/hex.ts";
 import section3 from "../../vectors/rfc8448/section3-simple-1-rtt.json" with { type: "json" };
 import section4 from "../../vectors/rfc8448/section4-resumed-0-rtt.json" with { type: "json" };
@@ -68,7 +69,8 @@ describe("RFC 8448", () => {
       const writer = layer();
       if (actor === "client") writer.plaintextVersion = 0x0301;
       for (const event of events) {
-        if (event.kind === "protect") writer.protectWrites(TLS_AES_128_GCM_SHA256, event);
+        if (event.kind === "protect")
+          writer.protectWrites(new WriteProtection13(TLS_AES_128_GCM_SHA256, event));
         else {
           writer.write(event.type, event.payload);
           expect(hex(writer.takeOutput() ?? new Uint8Array())).toBe(event.record);
@@ -85,7 +87,7 @@ describe("RFC 8448", () => {
     let isProtected = false;
     for (const event of events) {
       if (event.kind === "protect") {
-        reader.protectReads(TLS_AES_128_GCM_SHA256, event);
+        reader.protectReads(new ReadProtection13(TLS_AES_128_GCM_SHA256, event));
         isProtected = true;
       } else if (event.type !== ContentType.change_cipher_spec) {
         const record = reader.read();

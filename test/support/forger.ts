@@ -1,20 +1,11 @@
 import { AlertDescription, alertName, type ReceivedAlertName } from "../../src/alert.ts";
 import { concatBytes } from "../../src/bytes.ts";
 import { x25519 } from "../../src/crypto/groups/x25519.ts";
-import type { Awaitable, KeyExchangeGroup, Tls13CipherSuite } from "../../src/crypto/provider.ts";
-import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
+import type { Awaitable, KeyExchangeGroup } from "../../src/crypto/provider.ts";
 import { ContentType, type Credential, NEED_DATA, TlsEngine, type TlsEvent } from "../../src/index.ts";
-import {
-  encodeHandshake,
-  type HandshakeBody,
-  type HandshakeName,
-  handshakeName,
-} from "../../src/messages/handshake.ts";
+import { encodeHandshake, type HandshakeBody, type HandshakeName } from "../../src/messages/handshake.ts";
 import { HandshakeJoiner } from "../../src/record/joiner.ts";
 import { RecordLayer } from "../../src/record/layer.ts";
-import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
-import type { HandshakeSecret, MainSecret } from "../../src/schedule/tls13.ts";
-import type { TrafficSecret } from "../../src/schedule/traffic.ts";
 import { Transcript } from "../../src/schedule/transcript.ts";
 
 /** What is forged in a message, in this order. What a forger says otherwise is what an honest peer would say. */
@@ -30,15 +21,19 @@ export interface Forgery<K extends HandshakeName> {
 /** A {@link Forgery}, or only its `body`. */
 export type Change<K extends HandshakeName> = Forgery<K> | NonNullable<Forgery<K>["body"]>;
 
-/** How a record is put on the wire; what is absent is as RFC 8446 §5 has it. */
+/** How a record is put on the wire; what is absent is as the RFCs have it. */
 export interface RecordShape {
-  /** The type in the header. */
-  readonly outerType?: number;
   readonly version?: number;
-  /** Bytes of padding. */
-  readonly padding?: number;
   /** Without protection, although there are keys. */
   readonly plaintext?: boolean;
+  /** Changes the bytes of the record when it is sealed; none hold it back. */
+  readonly mangle?: (record: Uint8Array) => Uint8Array;
+  /** The type in the header of a protected record of TLS 1.3. */
+  readonly outerType?: number;
+  /** Bytes of padding in TLS 1.3; in TLS 1.2 the value of each byte of CBC padding. */
+  readonly padding?: number;
+  /** Changes what is encrypted under CBC: content, MAC unless it is of the ciphertext, padding. */
+  readonly mangleBlocks?: (plaintext: Uint8Array) => void;
 }
 
 /** An alert that the engine has sent. */
@@ -50,7 +45,6 @@ export interface SentAlert {
 
 /** What a {@link Forger} is made with. */
 export interface ForgerOptions {
-  readonly suite?: Tls13CipherSuite;
   readonly group?: KeyExchangeGroup;
   /** A client without one answers a CertificateRequest with an empty list; a server needs one. */
   readonly credential?: Credential;
@@ -72,35 +66,23 @@ export abstract class Forger {
   readonly messages: { readonly name: HandshakeName | undefined; readonly raw: Uint8Array }[] = [];
   readonly alerts: SentAlert[] = [];
   readonly data: Uint8Array[] = [];
-  readonly suite: Tls13CipherSuite;
   readonly group: KeyExchangeGroup;
   readonly credential: Credential | undefined;
   readonly transcript = new Transcript();
   readonly random: (length: number) => Uint8Array;
   /** Cuts the bytes of a handshake record into fragments, one for each record. */
   fragment: (content: Uint8Array) => readonly Uint8Array[] = (content) => [content];
-  /** Bytes of padding of every protected record. */
-  padding = 0;
-  handshake: HandshakeSecret | undefined;
-  main: MainSecret | undefined;
   /** Whether the engine's Finished was what the transcript asks for; undefined before it. */
   isPeerFinishedGood: boolean | undefined;
-  /** What the forger writes under, behind its Finished. */
-  protected ownTraffic: TrafficSecret | undefined;
-  /** What the engine writes under, behind its Finished. */
-  protected peerTraffic: TrafficSecret | undefined;
   protected readonly reader = new RecordLayer({ limits: UNLIMITED });
   readonly #joiner = new HandshakeJoiner(2 ** 24 - 1);
-  #sealer: RecordSealer | undefined;
   #held: Uint8Array[] | undefined;
 
   protected constructor(engine: TlsEngine, options: ForgerOptions) {
     this.engine = engine;
-    this.suite = options.suite ?? TLS_AES_128_GCM_SHA256;
     this.group = options.group ?? x25519;
     this.credential = options.credential;
     this.random = seededRandom(options.seed ?? 1);
-    this.reader.changeCipherSpecPolicy = "drop";
   }
 
   /** Gives `bytes` to the engine as they are. */
@@ -124,16 +106,9 @@ export abstract class Forger {
 
   /** Sends one record of `content`, protected if there are keys. */
   sendRecord(type: number, content: Uint8Array, shape: RecordShape = {}): void {
-    const sealer = shape.plaintext === true ? undefined : this.#sealer;
-    const padding = new Uint8Array(shape.padding ?? this.padding);
-    if (sealer === undefined) this.deliver(plainRecord(type, content, shape.version));
-    else this.deliver(sealer.seal(concatBytes(content, Uint8Array.of(type), padding), shape));
-  }
-
-  /** Sends a protected record whose TLSInnerPlaintext is `inner`, with `mangle` done to its bytes. */
-  sendInner(inner: Uint8Array, shape: RecordShape = {}, mangle = (record: Uint8Array) => record): void {
-    if (this.#sealer === undefined) throw new TypeError("there are no keys");
-    this.deliver(mangle(this.#sealer.seal(inner, shape)));
+    const sealed = shape.plaintext === true ? undefined : this.seal(type, content, shape);
+    const record = sealed ?? plainRecord(type, content, shape.version);
+    this.deliver(shape.mangle?.(record) ?? record);
   }
 
   /** Sends `bytes` as records of type handshake. */
@@ -152,14 +127,6 @@ export abstract class Forger {
 
   sendChangeCipherSpec(content: Uint8Array = Uint8Array.of(1)): void {
     this.sendRecord(ContentType.change_cipher_spec, content, { plaintext: true });
-  }
-
-  /** Sends KeyUpdate, and protects by the next keys from then on. RFC 8446 §4.6.3. */
-  keyUpdate(change: Change<"key_update"> = {}, requestUpdate: 0 | 1 = 0): void {
-    const { raw, tail } = forge("key_update", { requestUpdate }, change);
-    this.sendHandshake(concatBytes(raw, tail));
-    this.ownTraffic = present(this.ownTraffic).next();
-    this.protectBy(this.ownTraffic);
   }
 
   /** Takes what the engine reports and sends. */
@@ -182,6 +149,7 @@ export abstract class Forger {
         this.alerts.push({ level, alert: alertName(description), isProtected });
       }
       if (type === ContentType.handshake) this.#readHandshake(fragment);
+      if (type === ContentType.change_cipher_spec) this.receiveChangeCipherSpec();
     }
   }
 
@@ -192,31 +160,24 @@ export abstract class Forger {
     return concatBytes(raw, tail);
   }
 
-  protected protectBy(secret: TrafficSecret): void {
-    this.#sealer = new RecordSealer(this.suite, secret);
-  }
+  /** A protected record; undefined while there are no keys. */
+  protected abstract seal(type: number, content: Uint8Array, shape: RecordShape): Uint8Array | undefined;
 
-  protected openBy(secret: TrafficSecret): void {
-    // The engine may fail before it has keys, and says so without them.
-    this.reader.protectReads(this.suite, secret.trafficKeys(this.suite.aead), {
-      plaintextAlertAllowed: true,
-    });
-  }
+  /** The name of a message in the version that is spoken. */
+  protected abstract nameOf(raw: Uint8Array): HandshakeName | undefined;
 
-  /** Takes a message of the handshake; it enters the transcript afterwards. */
+  /** Takes a message. */
   protected abstract receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void;
+
+  /** Takes a ChangeCipherSpec that means something. */
+  protected abstract receiveChangeCipherSpec(): void;
 
   #readHandshake(fragment: Uint8Array): void {
     this.#joiner.push(fragment);
     for (let raw = this.#joiner.next(); raw !== undefined; raw = this.#joiner.next()) {
-      const name = handshakeName(raw);
+      const name = this.nameOf(raw);
       this.messages.push({ name, raw });
-      if (name === "key_update") {
-        this.peerTraffic = present(this.peerTraffic).next();
-        this.openBy(this.peerTraffic);
-      } else {
-        this.receiveMessage(name, raw);
-      }
+      this.receiveMessage(name, raw);
     }
   }
 }
@@ -253,30 +214,6 @@ export function seededRandom(seed: number): (length: number) => Uint8Array {
   return (length) => Uint8Array.from({ length }, byte);
 }
 
-/** Seals records under one key, with any header around any plaintext: WriteProtection13 allows only good ones. */
-class RecordSealer {
-  readonly #suite: Tls13CipherSuite;
-  readonly #sealer: ReturnType<Tls13CipherSuite["aead"]["sealer"]>;
-  readonly #iv: Uint8Array;
-  #sequence = 0n;
-
-  constructor(suite: Tls13CipherSuite, secret: TrafficSecret) {
-    const { key, iv } = secret.trafficKeys(suite.aead);
-    this.#suite = suite;
-    this.#sealer = suite.aead.sealer(key);
-    this.#iv = iv;
-  }
-
-  seal(inner: Uint8Array, { outerType = 23, version = 0x0303 }: RecordShape): Uint8Array {
-    const record = plainRecord(outerType, new Uint8Array(inner.length + this.#suite.aead.tagLength), version);
-    const nonce = this.#iv.slice();
-    const view = new DataView(nonce.buffer, 4);
-    view.setBigUint64(0, view.getBigUint64(0) ^ this.#sequence++);
-    this.#sealer.seal(nonce, record.subarray(0, 5), inner, record.subarray(5));
-    return record;
-  }
-}
-
 /** The bytes of a message with what is forged in it. */
 export function forge<K extends HandshakeName>(
   name: K,
@@ -286,26 +223,6 @@ export function forge<K extends HandshakeName>(
   const forgery: Forgery<K> = typeof change === "function" ? { body: change } : change;
   const raw = encodeHandshake(name, forgery.body?.(body) ?? body);
   return { raw: forgery.raw?.(raw) ?? raw, tail: forgery.tail ?? new Uint8Array() };
-}
-
-/** A Certificate with the chain of `credential`, or with none. */
-export function certificateBody(credential: Credential | undefined): HandshakeBody<"certificate"> {
-  const chain = credential?.certificateChain ?? [];
-  return {
-    certificateRequestContext: new Uint8Array(),
-    certificateList: chain.map((certData) => ({ certData, extensions: {} })),
-  };
-}
-
-/** A CertificateVerify as it should be at this point. */
-export function signTranscript(
-  { credential, transcript, random }: Forger,
-  signer: "client" | "server",
-): HandshakeBody<"certificate_verify"> {
-  const { key } = present(credential);
-  const algorithm = present(key.schemes[0]);
-  const content = certificateVerifyContent(signer, transcript.digest());
-  return { algorithm, signature: answered(key.sign(algorithm, content, random)) };
 }
 
 /** What must be there by now. */

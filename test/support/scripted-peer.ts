@@ -1,11 +1,10 @@
 import { alertName, type ReceivedAlertName } from "../../src/alert.ts";
 import { concatBytes } from "../../src/bytes.ts";
-import type { Tls13CipherSuite } from "../../src/crypto/provider.ts";
-import { clientHandshake } from "../../src/handshake/client13.ts";
-import type { Established } from "../../src/handshake/established.ts";
+import { clientHandshake } from "../../src/handshake/client.ts";
+import type { Established, Established13 } from "../../src/handshake/established.ts";
 import { FlowRunner } from "../../src/handshake/flow.ts";
 import { HandshakeIo, type RecordPort } from "../../src/handshake/io.ts";
-import { serverHandshake } from "../../src/handshake/server13.ts";
+import { serverHandshake } from "../../src/handshake/server.ts";
 import {
   type ClientConfig,
   ContentType,
@@ -19,15 +18,16 @@ import { describeHandshake, encodeHandshake } from "../../src/messages/handshake
 import { CHANGE_CIPHER_SPEC } from "../../src/messages/record.ts";
 import { HandshakeJoiner } from "../../src/record/joiner.ts";
 import { RecordLayer } from "../../src/record/layer.ts";
-import { WriteProtection13 } from "../../src/record/protection.ts";
-import type { TrafficKeys, TrafficSecret } from "../../src/schedule/traffic.ts";
+import { ReadProtection13, type WriteProtection, WriteProtection13 } from "../../src/record/protection.ts";
+import { readProtection12, writeProtection12 } from "../../src/record/protection12.ts";
+import type { TrafficSecret } from "../../src/schedule/traffic.ts";
 
 /** Something that a flow wants done, and that a test does when it likes. */
 export type Step =
   | { readonly do: "send"; readonly name: string; readonly raw: Uint8Array }
   | { readonly do: "change_cipher_spec" }
-  | { readonly do: "limit writes"; readonly contentLength: number }
-  | { readonly do: "protect writes"; readonly suite: Tls13CipherSuite; readonly keys: TrafficKeys };
+  | { readonly do: "limit writes"; readonly recordSizeLimit: number }
+  | { readonly do: "protect writes"; readonly protection: WriteProtection };
 
 /**
  * One side of a connection that runs our own flow, and leaves it to the test which of its messages are sent, and what is
@@ -46,8 +46,9 @@ export class ScriptedPeer {
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #runner: FlowRunner<Established>;
-  #protection: WriteProtection13 | undefined;
-  #contentLimit = 2 ** 14;
+  #protection: WriteProtection | undefined;
+  #recordSizeLimit = 2 ** 14 + 1;
+  #dropsChangeCipherSpec = false;
   #output: Uint8Array[] = [];
   #readSecret: TrafficSecret | undefined;
   #writeSecret: TrafficSecret | undefined;
@@ -63,8 +64,9 @@ export class ScriptedPeer {
     this.#runner.start();
   }
 
-  /** Names of the messages that the flow waits for; none when it waits for nothing. */
+  /** Names of the messages that the flow waits for, ChangeCipherSpec among them; none when it waits for nothing. */
   get expected(): readonly string[] {
+    if (this.#runner.awaitsChangeCipherSpec) return ["change_cipher_spec"];
     const { state } = this.#runner;
     if (state.is === "parked") throw new Error("a hook of a scripted peer has to answer at once");
     return state.is === "waiting" ? state.expected : [];
@@ -112,21 +114,21 @@ export class ScriptedPeer {
 
   /** Sends a whole handshake message, in records of its own, under the keys of the last step that was done. */
   send(raw: Uint8Array): void {
-    const limit = this.#protection === undefined ? 2 ** 14 : this.#contentLimit;
+    const limit = this.#protection?.contentLimit(this.#recordSizeLimit) ?? 2 ** 14;
     for (let start = 0; start < raw.length; start += limit) {
       this.sendRecord(ContentType.handshake, raw.subarray(start, start + limit));
     }
   }
 
-  /** Sends a record of any type and content, protected if writes are. `paddingLength` zeros go behind a protected one. */
+  /** Sends a record of any type and content, protected if writes are. `paddingLength` zeros go behind a protected one of TLS 1.3. */
   sendRecord(type: number, content: Uint8Array, paddingLength = 0): void {
     if (this.#protection === undefined) {
       this.sendPlaintextRecord(type, content);
       return;
     }
     const record = new Uint8Array(content.length + paddingLength + this.#protection.overhead);
-    this.#protection.seal(type, content, paddingLength, record);
-    this.#output.push(record);
+    const length = this.#protection.seal(type, content, paddingLength, record);
+    this.#output.push(record.subarray(0, length));
   }
 
   /** Sends a record without protection, whatever the state. */
@@ -140,7 +142,7 @@ export class ScriptedPeer {
     this.#output.push(bytes);
   }
 
-  /** Sends a KeyUpdate, and goes on under the next keys. Only after the handshake. */
+  /** Sends a KeyUpdate, and goes on under the next keys. Only after a handshake of TLS 1.3. */
   updateKeys(requestUpdate: 0 | 1): void {
     const { suite } = this.#open();
     this.send(encodeHandshake("key_update", { requestUpdate }));
@@ -164,13 +166,20 @@ export class ScriptedPeer {
         this.#receiveMessage(message);
         continue;
       }
+      this.#records.changeCipherSpecPolicy = this.#changeCipherSpecPolicy();
       const record = this.#records.read();
       if (record === undefined) return;
       const { type, fragment } = record;
       if (type === ContentType.handshake) this.#joiner.push(fragment);
+      else if (type === ContentType.change_cipher_spec) this.#runner.deliver(undefined);
       else if (type === ContentType.alert) this.alerts.push(alertName(fragment[1] ?? 0));
       else this.#data.push(fragment.slice());
     }
+  }
+
+  #changeCipherSpecPolicy(): RecordLayer["changeCipherSpecPolicy"] {
+    if (this.#runner.awaitsChangeCipherSpec) return "deliver";
+    return this.#dropsChangeCipherSpec ? "drop" : "refuse";
   }
 
   #receiveMessage(message: Uint8Array): void {
@@ -182,16 +191,17 @@ export class ScriptedPeer {
     if (message[0] !== HandshakeType.key_update) return;
     const { suite, read } = this.#open();
     this.#readSecret = read.next();
-    this.#records.protectReads(suite, this.#readSecret.trafficKeys(suite.aead));
+    this.#records.protectReads(new ReadProtection13(suite, this.#readSecret.trafficKeys(suite.aead)));
   }
 
   #open(): {
-    readonly suite: Tls13CipherSuite;
+    readonly suite: Established13["suite"];
     readonly read: TrafficSecret;
     readonly write: TrafficSecret;
   } {
     const { established } = this;
     if (established === undefined) throw new Error("the handshake of the scripted peer has not ended");
+    if (established.version === "TLSv1.2") throw new Error("TLS 1.2 has no traffic secrets");
     return {
       suite: established.suite,
       read: this.#readSecret ?? established.readSecret,
@@ -205,11 +215,15 @@ export class ScriptedPeer {
         this.sendPlaintextRecord(ContentType.change_cipher_spec, Uint8Array.of(CHANGE_CIPHER_SPEC));
         return;
       case "limit writes":
-        this.#contentLimit = step.contentLength;
+        this.#recordSizeLimit = step.recordSizeLimit;
         return;
       case "protect writes":
-        this.#protection = new WriteProtection13(step.suite, step.keys);
+        this.#protection = step.protection;
     }
+  }
+
+  #protectWrites(protection: WriteProtection): void {
+    this.steps.push({ do: "protect writes", protection });
   }
 
   #port(random: RecordPort["random"], now: RecordPort["now"]): RecordPort {
@@ -226,21 +240,32 @@ export class ScriptedPeer {
       },
       sendChangeCipherSpec: () => this.steps.push({ do: "change_cipher_spec" }),
       protectReads: (suite, secret, stage) =>
-        records.protectReads(suite, secret.trafficKeys(suite.aead), {
+        records.protectReads(new ReadProtection13(suite, secret.trafficKeys(suite.aead)), {
           plaintextAlertAllowed: stage === "handshake",
         }),
       // The secret may be wiped when its turn has come.
       protectWrites: (suite, secret) =>
-        this.steps.push({ do: "protect writes", suite, keys: secret.trafficKeys(suite.aead) }),
+        this.#protectWrites(new WriteProtection13(suite, secret.trafficKeys(suite.aead))),
+      protectReads12: (suite, keys, encryptThenMac) =>
+        records.protectReads(readProtection12(suite, keys, { encryptThenMac })),
+      protectWrites12: (suite, keys, encryptThenMac) =>
+        this.#protectWrites(writeProtection12(suite, keys, { encryptThenMac, random })),
+      startVersion: (version) => {
+        if (version === "TLSv1.2") this.#dropsChangeCipherSpec = false;
+      },
       allowChangeCipherSpec: () => {
-        records.changeCipherSpecPolicy = "drop";
+        this.#dropsChangeCipherSpec = true;
       },
       skipEarlyData: () => undefined,
       limitReads: () => undefined,
-      // The limit counts the type byte.
-      limitWrites: (recordSizeLimit) =>
-        this.steps.push({ do: "limit writes", contentLength: Math.min(recordSizeLimit - 1, 2 ** 14) }),
+      limitWrites: (recordSizeLimit) => this.steps.push({ do: "limit writes", recordSizeLimit }),
       logSecret: () => undefined,
+      runAside: (action) => {
+        action();
+      },
+      keepError(error) {
+        throw error;
+      },
     };
   }
 }
