@@ -26,7 +26,8 @@ export {
   type ServerOptions,
   type ServerSetup,
 } from "./config/server.ts";
-export type { Settings, SettingsOptions } from "./config/settings.ts";
+export { MemorySessionStore, type SessionStore } from "./config/session-store.ts";
+export type { Settings, SettingsOptions, TlsVersion } from "./config/settings.ts";
 export {
   type ClientTrust,
   pinned,
@@ -41,6 +42,9 @@ export { signingKeyFromPem, signingKeyFromPkcs8 } from "./crypto/private-key.ts"
 export type {
   Aead,
   Awaitable,
+  CbcCipher,
+  CbcDecryptor,
+  CbcEncryptor,
   CryptoProvider,
   Hash,
   KeyExchangeGroup,
@@ -52,13 +56,17 @@ export type {
   Sealer,
   SignatureVerifier,
   SigningKey,
+  Tls12AeadProtection,
+  Tls12CbcProtection,
+  Tls12CipherSuite,
   Tls13CipherSuite,
+  TlsCipherSuite,
 } from "./crypto/provider.ts";
 export { type CloseReason, NEED_DATA, type TlsEvent } from "./engine/events.ts";
 export { type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
 export { upgrade, type Upgraded } from "./engine/upgrade.ts";
 export { ConfigError, NotTlsError, TimeoutError, TruncationError } from "./errors.ts";
-export type { ConnectionInfo, PeerIdentity } from "./handshake/established.ts";
+export type { ChannelBindingType, ConnectionInfo, PeerIdentity } from "./handshake/established.ts";
 export type { Session } from "./handshake/post.ts";
 export {
   CipherSuite,

@@ -62,6 +62,11 @@ export type ClientOptions = SettingsOptions &
     /** Asks for signed certificate timestamps. Default: true. */
     readonly requestSignedCertificateTimestamps?: boolean;
     /**
+     * Talks TLS 1.2 to a server that does not know renegotiation_info (RFC 5746): an attacker on the path may have put a
+     * handshake and data of its own in front of ours, for the server to take as one connection. Default: such a server is refused.
+     */
+    readonly dangerouslyAllowServerWithoutRenegotiationInfo?: boolean;
+    /**
      * Rewrites the ClientHello before it is sent, for tests, fuzzing and fingerprints: the order of extensions, unknown ones,
      * GREASE. What the server answers is held against what was sent. The bytes of the result are what counts; the handshake
      * fails when they promise what this engine does not do.
@@ -85,6 +90,7 @@ export class ClientConfig {
   readonly recordSizeLimit: number | undefined;
   readonly requestOcspResponse: boolean;
   readonly requestSignedCertificateTimestamps: boolean;
+  readonly dangerouslyAllowServerWithoutRenegotiationInfo: boolean;
   readonly shapeClientHello: ClientOptions["shapeClientHello"];
   readonly #options: ClientOptions;
 
@@ -108,6 +114,8 @@ export class ClientConfig {
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
     this.requestOcspResponse = options.requestOcspResponse ?? true;
     this.requestSignedCertificateTimestamps = options.requestSignedCertificateTimestamps ?? true;
+    this.dangerouslyAllowServerWithoutRenegotiationInfo =
+      options.dangerouslyAllowServerWithoutRenegotiationInfo ?? false;
     this.shapeClientHello = checkFunction("shapeClientHello", options.shapeClientHello);
     this.#options = ownOptions(options);
     Object.freeze(this);

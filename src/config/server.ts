@@ -1,10 +1,11 @@
 import type { AlertName } from "../alert.ts";
-import type { Awaitable } from "../crypto/provider.ts";
+import type { Aead, Awaitable, TlsCipherSuite } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
+import { TicketKeys } from "./ticket-keys.ts";
 import type { ClientTrust } from "./trust.ts";
 
 /** Whether clients are asked for a certificate. */
@@ -70,6 +71,11 @@ export interface ServerOptions extends SettingsOptions {
   readonly helloRetryCookie?: boolean;
   /** The largest inner plaintext that we take, 64..16385 bytes with the type byte. Default: not sent. RFC 8449. */
   readonly recordSizeLimit?: number;
+  /**
+   * Gives sessions of TLS 1.2 to clients as tickets (RFC 5077), sealed with a key that this config makes and keeps to itself; clients that
+   * take no tickets get session ids, if there is a `sessionStore`. Default: true.
+   */
+  readonly sessionTickets?: boolean;
 }
 
 /** A validated, immutable server configuration; one value serves any number of connections. */
@@ -82,6 +88,8 @@ export class ServerConfig {
   readonly alpnMismatch: "refuse" | "ignore";
   readonly helloRetryCookie: boolean;
   readonly recordSizeLimit: number | undefined;
+  /** Null when no tickets are given. */
+  readonly ticketKeys: TicketKeys | null;
   readonly #options: ServerOptions;
 
   /** @throws {ConfigError} naming the option, its value and what is allowed. */
@@ -103,6 +111,7 @@ export class ServerConfig {
     }
     this.helloRetryCookie = options.helloRetryCookie ?? false;
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
+    this.ticketKeys = (options.sessionTickets ?? true) ? ticketKeysFor(this.settings) : null;
     this.#options = ownOptions(options);
     Object.freeze(this);
   }
@@ -111,6 +120,24 @@ export class ServerConfig {
   with(changes: Partial<ServerOptions>): ServerConfig {
     return new ServerConfig({ ...this.#options, ...changes });
   }
+}
+
+/** Sealed with what the provider has that is strongest; any suite with an AEAD will do. */
+function ticketKeysFor({ provider, random }: Settings): TicketKeys | null {
+  for (const suite of provider.cipherSuites) {
+    const aead = aeadOf(suite);
+    if (aead?.keyLength === 32) return new TicketKeys(aead, suite.hash, random);
+  }
+  for (const suite of provider.cipherSuites) {
+    const aead = aeadOf(suite);
+    if (aead !== undefined) return new TicketKeys(aead, suite.hash, random);
+  }
+  return null;
+}
+
+function aeadOf(suite: TlsCipherSuite): Aead | undefined {
+  if (suite.version === "TLSv1.3") return suite.aead;
+  return suite.protection.kind === "aead" ? suite.protection.aead : undefined;
 }
 
 /** @throws {ConfigError} for a mode without a policy, or with two; and for authorities that do not fit. */

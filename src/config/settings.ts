@@ -3,18 +3,32 @@ import type {
   KeyExchangeGroup,
   Random,
   SignatureVerifier,
+  Tls12CipherSuite,
   Tls13CipherSuite,
+  TlsCipherSuite,
 } from "../crypto/provider.ts";
 import { nobleProvider } from "../crypto/noble.ts";
 import { ConfigError } from "../errors.ts";
 import type { KeyLog, MessageCallback } from "./hooks.ts";
 import { type Limits, limitsWith } from "./limits.ts";
+import { MemorySessionStore, type SessionStore } from "./session-store.ts";
+
+/** A version of the protocol that is spoken here. */
+export type TlsVersion = "TLSv1.3" | "TLSv1.2";
 
 /** What both roles configure. */
 export interface SettingsOptions {
   /** Default: the pure TypeScript provider. */
   readonly provider?: CryptoProvider;
-  /** IANA names, most preferred first. Default: all of the provider. */
+  /**
+   * Versions to speak; the highest that the peer has too is used. Default: both, or the one that {@link cipherSuites} and
+   * {@link groups} leave.
+   */
+  readonly versions?: readonly TlsVersion[];
+  /**
+   * IANA names of suites of both versions, most preferred first. Default: all of the provider but the CBC suites of TLS 1.2, which are used
+   * only when they are named here.
+   */
   readonly cipherSuites?: readonly string[];
   /** IANA names, most preferred first. Default: all of the provider. */
   readonly groups?: readonly string[];
@@ -32,13 +46,25 @@ export interface SettingsOptions {
   readonly now?: () => number;
   /** Bytes of padding for a record with `contentLength` bytes; clipped to what fits. Default: none. RFC 8446 §5.4. */
   readonly recordPadding?: (contentLength: number) => number;
+  /** Refuses TLS 1.2 without the extended main secret (RFC 7627), which binds the keys to the whole handshake. Default: false. */
+  readonly requireExtendedMainSecret?: boolean;
+  /**
+   * Where sessions of TLS 1.2 are kept for resumption; null keeps none. Default: a {@link MemorySessionStore} of this config's own.
+   * A session is used only for the server name that it was made for, and after the trust policy has been asked about its certificates again.
+   */
+  readonly sessionStore?: SessionStore | null;
   readonly limits?: Partial<Limits>;
 }
 
 /** Validated {@link SettingsOptions}. */
 export interface Settings {
   readonly provider: CryptoProvider;
-  readonly cipherSuites: readonly Tls13CipherSuite[];
+  /** Highest first. */
+  readonly versions: readonly TlsVersion[];
+  /** Of both versions, as far as they are spoken. */
+  readonly cipherSuites: readonly TlsCipherSuite[];
+  readonly tls13Suites: readonly Tls13CipherSuite[];
+  readonly tls12Suites: readonly Tls12CipherSuite[];
   readonly groups: readonly KeyExchangeGroup[];
   readonly signatureVerifiers: readonly SignatureVerifier[];
   readonly alpn: readonly string[];
@@ -47,16 +73,25 @@ export interface Settings {
   readonly random: Random;
   readonly now: () => number;
   readonly recordPadding: ((contentLength: number) => number) | undefined;
+  readonly requireExtendedMainSecret: boolean;
+  readonly sessionStore: SessionStore | null;
   readonly limits: Limits;
 }
 
 /** @throws {ConfigError} naming the option, its value and what is allowed. */
 export function settingsFrom(options: SettingsOptions): Settings {
   const provider = options.provider ?? nobleProvider();
+  const named = chooseSuites(options.cipherSuites, provider.cipherSuites);
+  const groups = choose("groups", options.groups, provider.groups);
+  const versions = chooseVersions(options.versions, named, groups);
+  const cipherSuites = named.filter(({ version }) => versions.includes(version));
   return {
     provider,
-    cipherSuites: choose("cipherSuites", options.cipherSuites, provider.cipherSuites),
-    groups: choose("groups", options.groups, provider.groups),
+    versions,
+    cipherSuites,
+    tls13Suites: cipherSuites.filter((suite) => suite.version === "TLSv1.3"),
+    tls12Suites: cipherSuites.filter((suite) => suite.version === "TLSv1.2"),
+    groups,
     signatureVerifiers: choose("signatureSchemes", options.signatureSchemes, provider.signatureVerifiers),
     alpn: checkAlpn(options.alpn ?? []),
     onMessage: checkFunction("onMessage", options.onMessage),
@@ -64,8 +99,60 @@ export function settingsFrom(options: SettingsOptions): Settings {
     random: checkFunction("random", options.random) ?? provider.random,
     now: checkFunction("now", options.now) ?? Date.now,
     recordPadding: checkFunction("recordPadding", options.recordPadding),
+    requireExtendedMainSecret: options.requireExtendedMainSecret ?? false,
+    sessionStore: checkSessionStore(options.sessionStore),
     limits: limitsWith(options.limits),
   };
+}
+
+/** CBC suites are there for peers that have nothing better, and have to be asked for. */
+function chooseSuites(
+  names: readonly string[] | undefined,
+  available: readonly TlsCipherSuite[],
+): readonly TlsCipherSuite[] {
+  if (names !== undefined) return choose("cipherSuites", names, available);
+  return available.filter((suite) => suite.version === "TLSv1.3" || suite.protection.kind !== "cbc");
+}
+
+/** Highest first: the order in which they are preferred is not for a configuration to say. */
+const VERSIONS: readonly TlsVersion[] = ["TLSv1.3", "TLSv1.2"];
+
+function chooseVersions(
+  wanted: readonly TlsVersion[] | undefined,
+  suites: readonly TlsCipherSuite[],
+  groups: readonly KeyExchangeGroup[],
+): readonly TlsVersion[] {
+  const possible = VERSIONS.filter(
+    (version) =>
+      suites.some((suite) => suite.version === version) &&
+      (version === "TLSv1.3" || groups.some(({ inTls12 }) => inTls12)),
+  );
+  if (wanted === undefined) {
+    if (possible.length > 0) return possible;
+    throw new ConfigError(
+      "cipherSuites",
+      suites.map(({ name }) => name),
+      "a suite of TLSv1.3, or one of TLSv1.2 together with an elliptic curve in groups",
+    );
+  }
+  const impossible = wanted.find((version) => !possible.includes(version));
+  if (wanted.length === 0 || impossible !== undefined) {
+    throw new ConfigError(
+      "versions",
+      impossible ?? wanted,
+      `at least one of ${VERSIONS.join(", ")}, with a cipher suite and a group for each; here are such for ${possible.join(", ") || "none"}`,
+    );
+  }
+  return VERSIONS.filter((version) => wanted.includes(version));
+}
+
+function checkSessionStore(store: SessionStore | null | undefined): SessionStore | null {
+  if (store === undefined) return new MemorySessionStore();
+  if (store === null) return null;
+  const methods = ["get", "put", "take"] as const;
+  if (methods.some((method) => typeof store[method] !== "function"))
+    throw new ConfigError("sessionStore", store, "null, or a store with the methods get, put and take");
+  return store;
 }
 
 /** The entries of `available` that `names` lists, in its order. */

@@ -3,8 +3,8 @@ import type { ClientConfig } from "../config/client.ts";
 import type { Limits } from "../config/limits.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { NotTlsError, TruncationError } from "../errors.ts";
-import { clientHandshake } from "../handshake/client13.ts";
-import type { ConnectionInfo, Established } from "../handshake/established.ts";
+import { clientHandshake } from "../handshake/client.ts";
+import type { ChannelBindings, ConnectionInfo, Established } from "../handshake/established.ts";
 import { FlowRunner } from "../handshake/flow.ts";
 import { HandshakeIo } from "../handshake/io.ts";
 import {
@@ -12,13 +12,15 @@ import {
   type PostHandshakeEvents,
   serverPostHandshake,
   TrafficKeys,
+  type WriteKeys,
 } from "../handshake/post.ts";
-import { serverHandshake } from "../handshake/server13.ts";
+import { clientPostHandshake12, lastingKeys, serverPostHandshake12 } from "../handshake/post12.ts";
+import { serverHandshake } from "../handshake/server.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import { AlertLevel } from "../messages/record.ts";
 import { HandshakeJoiner } from "../record/joiner.ts";
 import { type ReadRecord, RecordLayer } from "../record/layer.ts";
-import type { ExporterSecret } from "../schedule/tls13.ts";
+import type { Exporter } from "../schedule/exporter.ts";
 import { type CloseReason, NEED_DATA, type TlsEvent } from "./events.ts";
 import { Hooks } from "./hooks.ts";
 import { EnginePort } from "./port.ts";
@@ -65,13 +67,13 @@ export class TlsConnection {
     this.#config = config;
     this.#limits = settings.limits;
     this.#notTlsKind = notTlsKind;
-    this.#hooks = new Hooks(settings.onMessage, settings.onKeyLog);
+    this.#hooks = new Hooks(config);
     this.#records = new RecordLayer({ observer: this.#hooks, limits: settings.limits });
     this.#records.padding = settings.recordPadding;
     this.#writer = new WriteHalf(this.#records, this.#hooks, settings.limits.queuedWriteBytes);
     if (config.role === "client") this.#records.plaintextVersion = ProtocolVersion.TLSv1;
     this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
-    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, settings, isAborting);
+    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, config, isAborting);
     this.#postEvents = {
       session: (session) => this.#events.push({ type: "session", session }),
       keyUpdate: (direction, isAnswer) => {
@@ -79,6 +81,7 @@ export class TlsConnection {
         // What is written behind the peer's close_notify renews keys too, and `closed` was the last event.
         if (!this.#isReadOver) this.#events.push({ type: "key-update", direction });
       },
+      sendWarning: (alert) => this.#writer.sendAlert(AlertLevel.warning, alert),
     };
     this.#io = new HandshakeIo(this.#port);
     this.#runner = new FlowRunner(
@@ -92,8 +95,13 @@ export class TlsConnection {
   }
 
   /** The secret behind exporters, once the handshake has ended. */
-  get exporter(): ExporterSecret | undefined {
+  get exporter(): Exporter | undefined {
     return this.#established?.exporter;
+  }
+
+  /** What an authentication can be bound to, once the handshake has ended. */
+  get bindings(): ChannelBindings | undefined {
+    return this.#established?.bindings;
   }
 
   get isReadOver(): boolean {
@@ -183,8 +191,10 @@ export class TlsConnection {
   }
 
   updateKeys(requestPeer: boolean): void {
-    if (this.#keys === undefined || this.#writer.state !== "open")
+    if (this.#established === undefined || this.#writer.state !== "open")
       throw new TypeError("updateKeys() needs a connection that is open");
+    if (this.#keys === undefined)
+      throw new TypeError(`updateKeys() needs TLS 1.3, and this is ${this.#established.version}`);
     const keys = this.#keys;
     this.#guard(() => keys.update(requestPeer));
   }
@@ -211,7 +221,7 @@ export class TlsConnection {
       return undefined;
     }
     this.#checkFirstBytes();
-    const record = this.#port.readRecord();
+    const record = this.#port.readRecord(this.#runner.awaitsChangeCipherSpec);
     if (record !== undefined) return this.#receiveRecord(record);
     if (!this.#isEof) return NEED_DATA;
     const during = this.#established === undefined ? "during the handshake" : "without close_notify";
@@ -242,6 +252,7 @@ export class TlsConnection {
 
   #receiveMessage(raw: Uint8Array): void {
     this.#hooks.handshake("read", raw);
+    if (this.#established === undefined && this.#port.passesOver(raw)) return;
     if (this.#established !== undefined && ++this.#messagesWithoutData > this.#limits.postHandshakeMessages) {
       throw new TlsAlert(
         "unexpected_message",
@@ -261,6 +272,10 @@ export class TlsConnection {
       case ContentType.alert:
         this.#receiveAlert(fragment);
         return undefined;
+      case ContentType.change_cipher_spec:
+        this.#runner.deliver(undefined);
+        this.#finishHandshake();
+        return undefined;
       default:
         return this.#receiveData(fragment);
     }
@@ -278,7 +293,7 @@ export class TlsConnection {
 
   #receiveAlert(bytes: Uint8Array): void {
     this.#hooks.alert("read", bytes);
-    const received = readAlert(bytes);
+    const received = readAlert(bytes, this.#port.maySpeak("TLSv1.2"));
     if (received.means !== "failure" && !this.#joiner.isAligned) {
       throw new TlsAlert("unexpected_message", "an alert that is no error inside of a handshake message");
     }
@@ -287,6 +302,7 @@ export class TlsConnection {
         this.#receiveCloseNotify();
         return;
       case "failure":
+        if (this.#established === undefined) this.#io.fail();
         this.#close({ kind: "alert", alert: received.alert, error: new PeerAlert(received.alert) });
         return;
       case "warning":
@@ -316,16 +332,26 @@ export class TlsConnection {
     if (this.#established !== undefined || state.is !== "done") return;
     const established = state.value;
     this.#established = established;
-    const keys = new TrafficKeys(established, this.#port, this.#postEvents);
+    const writeKeys = this.#startPostHandshake(established);
+    this.#events.push({ type: "handshake-complete", info: established.info });
+    this.#writer.open(writeKeys);
+  }
+
+  #startPostHandshake(established: Established): WriteKeys {
+    const isClient = this.#config.role === "client";
+    const events = this.#postEvents;
+    if (established.version === "TLSv1.2") {
+      this.#runner = new FlowRunner(isClient ? clientPostHandshake12(events) : serverPostHandshake12(events));
+      this.#runner.start();
+      return lastingKeys;
+    }
+    const keys = new TrafficKeys(established, this.#port, events);
     this.#keys = keys;
     this.#runner = new FlowRunner(
-      this.#config.role === "client"
-        ? clientPostHandshake(established, keys, this.#postEvents, this.#port.now)
-        : serverPostHandshake(keys),
+      isClient ? clientPostHandshake(established, keys, events, this.#port.now) : serverPostHandshake(keys),
     );
     this.#runner.start();
-    this.#events.push({ type: "handshake-complete", info: established.info });
-    this.#writer.open(keys);
+    return keys;
   }
 
   /** Runs what only our own faults can make throw; those end the connection too. */
@@ -349,6 +375,7 @@ export class TlsConnection {
       cause instanceof TlsAlert
         ? cause
         : new TlsAlert("internal_error", "the handshake failed here", { cause });
+    if (this.#established === undefined) this.#io.fail();
     const alertSent = this.#writer.sendAlert(AlertLevel.fatal, error.alert) ? error.alert : null;
     this.#close({ kind: "error", error, alertSent });
   }

@@ -2,7 +2,7 @@ import { type AlertName, checkAlertName } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
-import type { ConnectionInfo } from "../handshake/established.ts";
+import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
 import { TlsProtocol, type TlsProtocolOptions } from "../protocol/tls-protocol.ts";
 import type { Protocol } from "../protocol/transport.ts";
 import { TlsConnection } from "./connection.ts";
@@ -293,14 +293,15 @@ export class TlsEngine {
   }
 
   /**
-   * Keying material that both sides can compute and nobody else (RFC 8446 §7.5).
+   * Keying material that both sides can compute and nobody else. RFC 8446 §7.5, RFC 5705.
    *
-   * @param label ASCII, registered or private; @param length bytes.
+   * @param label 1 to 249 ASCII characters, registered or private; @param length bytes.
+   * @param context null for none: in TLS 1.2 that is another thing than an empty one.
    * @returns bytes that the caller owns.
    * @throws {TypeError} before the handshake has ended, and after the connection has.
    */
-  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
-    checkBytes("exportKeyingMaterial", context);
+  exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
+    if (context !== null) checkBytes("exportKeyingMaterial", context);
     if (!Number.isInteger(length) || length < 1 || length > 8160) {
       throw new RangeError(`length is ${length}, allowed 1..8160`);
     }
@@ -310,10 +311,31 @@ export class TlsEngine {
     return exporter.export(label, context, length);
   }
 
-  /** The channel binding `tls-exporter` (RFC 9266), 32 bytes. @throws {TypeError} as {@link exportKeyingMaterial} does. */
-  channelBinding(type: "tls-exporter"): Uint8Array {
-    if (type !== "tls-exporter") throw new TypeError(`channel binding ${String(type)} is not supported`);
-    return this.exportKeyingMaterial("EXPORTER-Channel-Binding", new Uint8Array(), 32);
+  /**
+   * What an authentication inside of the connection is bound to, so that it cannot be passed on through another one; the caller owns it.
+   *
+   * - `tls-exporter` (RFC 9266): 32 bytes, in TLS 1.2 only with an extended main secret.
+   * - `tls-server-end-point` (RFC 5929 §4): the hash of the server's certificate.
+   * - `tls-unique` (RFC 5929 §3): 12 bytes, in TLS 1.2 only, and not in a resumed session without an extended main secret.
+   *
+   * @throws {TypeError} when the connection is not open or has no such binding.
+   */
+  channelBinding(type: ChannelBindingType): Uint8Array {
+    const tls = this.#tls;
+    if (tls?.bindings === undefined || tls.info === null || this.state !== "open")
+      throw new TypeError("channel bindings need a connection that is open");
+    switch (type) {
+      case "tls-exporter":
+        if (!tls.info.extendedMainSecret)
+          throw new TypeError("tls-exporter needs an extended main secret in TLS 1.2 (RFC 9266 §4)");
+        return this.exportKeyingMaterial("EXPORTER-Channel-Binding", new Uint8Array(), 32);
+      case "tls-server-end-point":
+        return available(type, tls.bindings.serverEndPoint());
+      case "tls-unique":
+        return available(type, tls.bindings.tlsUnique?.slice() ?? null);
+      default:
+        throw new TypeError(`channel binding ${String(type satisfies never)} is not supported`);
+    }
   }
 
   /** What `onMessage` and `onKeyLog` have thrown since the last call, oldest first. Nothing of it has disturbed the connection. */
@@ -362,6 +384,11 @@ export class TlsEngine {
     tls.forget();
     this.#tls = undefined;
   }
+}
+
+function available(type: string, binding: Uint8Array | null): Uint8Array {
+  if (binding === null) throw new TypeError(`this connection has no channel binding ${type}`);
+  return binding;
 }
 
 function checkBytes(method: string, bytes: Uint8Array): void {

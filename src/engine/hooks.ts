@@ -1,5 +1,8 @@
 import { hex } from "../bytes.ts";
+import type { ClientConfig } from "../config/client.ts";
 import { type KeyLog, type MessageCallback, MessageContentType } from "../config/hooks.ts";
+import type { ServerConfig } from "../config/server.ts";
+import type { TlsVersion } from "../config/settings.ts";
 import type { KeyLogLabel } from "../handshake/io.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import type { RecordObserver } from "../record/layer.ts";
@@ -17,11 +20,21 @@ const KEPT_ERRORS = 1000;
 export class Hooks implements RecordObserver {
   readonly #onMessage: MessageCallback | undefined;
   readonly #onKeyLog: KeyLog | undefined;
+  #version: TlsVersion;
   #errors: unknown[] = [];
 
-  constructor(onMessage: MessageCallback | undefined, onKeyLog: KeyLog | undefined) {
-    this.#onMessage = onMessage;
-    this.#onKeyLog = onKeyLog;
+  constructor({ role, settings }: ClientConfig | ServerConfig) {
+    const [highest = "TLSv1.3"] = settings.versions;
+    // Until a version is agreed on, OpenSSL reports messages of a client under its highest, and reads a ClientHello as one of the
+    // highest that there is, whatever the server speaks.
+    this.#version = role === "client" ? highest : "TLSv1.3";
+    this.#onMessage = settings.onMessage;
+    this.#onKeyLog = settings.onKeyLog;
+  }
+
+  /** What is reported from here on is of `version`. */
+  startVersion(version: TlsVersion): void {
+    this.#version = version;
   }
 
   /** Errors that hooks have thrown since the last call, oldest first. */
@@ -36,7 +49,8 @@ export class Hooks implements RecordObserver {
     if (this.#onMessage === undefined) return;
     const version = ((header[1] ?? 0) << 8) | (header[2] ?? 0);
     this.#report(direction, version, MessageContentType.HEADER, header[0] ?? 0, header);
-    if (innerType === undefined) return;
+    // In TLS 1.2 the content type is that of the header.
+    if (innerType === undefined || this.#version === "TLSv1.2") return;
     // OpenSSL reports the inner type of a written record under the version of its header, and of a read one under the protocol's.
     const innerVersion = direction === "write" ? ProtocolVersion["TLSv1.2"] : ProtocolVersion["TLSv1.3"];
     this.#report(
@@ -50,19 +64,19 @@ export class Hooks implements RecordObserver {
 
   /** A whole handshake message, header included. */
   handshake(direction: "read" | "write", raw: Uint8Array): void {
-    this.#report(direction, ProtocolVersion["TLSv1.3"], ContentType.handshake, raw[0] ?? 0, raw);
+    this.#report(direction, this.#protocolVersion, ContentType.handshake, raw[0] ?? 0, raw);
   }
 
   /** The two bytes of an alert. */
   alert(direction: "read" | "write", alert: Uint8Array): void {
-    this.#report(direction, ProtocolVersion["TLSv1.3"], ContentType.alert, alert[1] ?? 0, alert);
+    this.#report(direction, this.#protocolVersion, ContentType.alert, alert[1] ?? 0, alert);
   }
 
   /** A written ChangeCipherSpec; OpenSSL does not report those that it reads as messages. */
   changeCipherSpec(content: Uint8Array): void {
     this.#report(
       "write",
-      ProtocolVersion["TLSv1.3"],
+      this.#protocolVersion,
       ContentType.change_cipher_spec,
       CHANGE_CIPHER_SPEC_MESSAGE,
       content,
@@ -73,6 +87,20 @@ export class Hooks implements RecordObserver {
   secret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void {
     const log = this.#onKeyLog;
     if (log !== undefined) this.#call(() => log(`${label} ${hex(clientRandom)} ${hex(secret)}`));
+  }
+
+  /** Runs what the connection does not wait for; what it throws, at once or later, is kept. */
+  runAside(action: () => unknown): void {
+    this.#call(action);
+  }
+
+  /** A hook that always throws must not fill the memory: the first errors say what is wrong. */
+  keepError(error: unknown): void {
+    if (this.#errors.length < KEPT_ERRORS) this.#errors.push(error);
+  }
+
+  get #protocolVersion(): number {
+    return ProtocolVersion[this.#version];
   }
 
   #report(
@@ -91,14 +119,13 @@ export class Hooks implements RecordObserver {
     try {
       // An async function passes for one that returns nothing; its rejection would end the process.
       const result = hook();
-      if (result instanceof Promise) result.catch((error: unknown) => this.#keepError(error));
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.keepError(error));
     } catch (error) {
-      this.#keepError(error);
+      this.keepError(error);
     }
   }
+}
 
-  /** A hook that always throws must not fill the memory: the first errors say what is wrong. */
-  #keepError(error: unknown): void {
-    if (this.#errors.length < KEPT_ERRORS) this.#errors.push(error);
-  }
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,7 +1,7 @@
 import { alertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "../alert.ts";
 import { AlertLevel } from "../messages/record.ts";
 
-/** What an alert of the peer means in TLS 1.3. RFC 8446 §6. */
+/** What an alert of the peer means. RFC 8446 §6, RFC 5246 §7.2. */
 export type ReceivedAlert =
   | { readonly means: "close" }
   | { readonly means: "failure"; readonly alert: ReceivedAlertName }
@@ -9,9 +9,10 @@ export type ReceivedAlert =
 
 /**
  * @param alert level and description.
+ * @param mayWarn whether TLS 1.2 is spoken, or may be yet: its warnings do not end the connection.
  * @throws {TlsAlert} illegal_parameter for a level that does not exist; decode_error for a warning that TLS 1.3 does not know.
  */
-export function readAlert(alert: Uint8Array): ReceivedAlert {
+export function readAlert(alert: Uint8Array, mayWarn: boolean): ReceivedAlert {
   const [level = 0, description = 0] = alert;
   const name = alertName(description);
   if (level !== AlertLevel.warning && level !== AlertLevel.fatal) {
@@ -19,8 +20,8 @@ export function readAlert(alert: Uint8Array): ReceivedAlert {
   }
   if (name === "close_notify") return { means: "close" };
   if (level === AlertLevel.fatal) return { means: "failure", alert: name };
-  // Besides close_notify one alert is no error, whatever its level says.
-  if (name !== "user_canceled") {
+  // In TLS 1.3 one alert besides close_notify is no error, whatever its level says.
+  if (!mayWarn && name !== "user_canceled") {
     const cause = new PeerAlert(name);
     throw new TlsAlert("decode_error", `the peer sent ${name} as a warning`, { cause });
   }

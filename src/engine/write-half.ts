@@ -1,6 +1,6 @@
 import { AlertDescription, type AlertName } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
-import type { TrafficKeys } from "../handshake/post.ts";
+import type { WriteKeys } from "../handshake/post.ts";
 import { ContentType } from "../messages/codepoints.ts";
 import { AlertLevel } from "../messages/record.ts";
 import type { RecordLayer } from "../record/layer.ts";
@@ -19,7 +19,7 @@ export class WriteHalf {
   readonly #queue: WriteQueue;
   #state: "handshake" | "open" | "closed" = "handshake";
   #closesWhenOpen = false;
-  #keys: TrafficKeys | undefined;
+  #keys: WriteKeys | undefined;
   /** Output that is left when the record layer is gone. */
   #lastOutput: Uint8Array | null = null;
 
@@ -45,7 +45,7 @@ export class WriteHalf {
   }
 
   /** The handshake has ended: sends what is queued, and close_notify if that was asked for. */
-  open(keys: TrafficKeys): void {
+  open(keys: WriteKeys): void {
     this.#keys = keys;
     this.#state = "open";
     this.send(this.#queue.take());
@@ -58,7 +58,7 @@ export class WriteHalf {
     if (keys === undefined || bytes.length === 0) return;
     keys.payUpdate();
     for (let start = 0; start < bytes.length; start += WRITE_SLICE) {
-      if (this.#records.recordsLeftToWrite < RECORDS_PER_SLICE) keys.update(false);
+      if (this.#records.recordsLeftToWrite < RECORDS_PER_SLICE) keys.renew();
       this.#records.write(ContentType.application_data, bytes.subarray(start, start + WRITE_SLICE));
     }
   }

@@ -78,7 +78,8 @@ export function* receiveProof(
   const leaf = readLeaf(first.certData);
   const content = certificateVerifyContent(rules.signer, io.transcript.digest());
   const { body } = yield* io.receive("certificate_verify");
-  const verifier = offeredVerifier(rules.verifiers, body.algorithm);
+  const allowed = rules.verifiers.filter(({ inHandshake }) => inHandshake);
+  const verifier = offeredVerifier(allowed, body.algorithm);
   checkKeyFor(verifier, leaf, rules.signer);
   const isGenuine = yield* settle(verifier.verify(leaf.subjectPublicKeyInfo, content, body.signature));
   if (!isGenuine) {
@@ -87,30 +88,35 @@ export function* receiveProof(
       `the ${rules.signer}'s CertificateVerify (${verifier.name}) does not verify`,
     );
   }
-  const peer = yield* askPolicy(io, chain, leaf, first, rules);
-  return { peer, verifier };
+  const { statusRequest, signedCertificateTimestamp = [] } = first.extensions;
+  const isOcsp = statusRequest?.statusType === CertificateStatusType.ocsp;
+  const presented: PresentedCertificates = {
+    chain,
+    leaf,
+    ocspResponse: isOcsp ? statusRequest.response : null,
+    signedCertificateTimestamps: signedCertificateTimestamp,
+  };
+  return { peer: yield* askPolicy(io, presented, rules), verifier };
 }
 
-function* askPolicy(
+/** What a peer has presented and proven to hold the key of. */
+export type PresentedCertificates = Pick<
+  PresentedPeer,
+  "chain" | "leaf" | "ocspResponse" | "signedCertificateTimestamps"
+>;
+
+/** Who is asked whether a peer is trusted, and as whom. */
+export type PolicyRules = Pick<AuthenticationRules, "signer" | "serverName" | "verify">;
+
+/** Asks the trust policy. @throws {TlsAlert} what it says when it rejects the peer. */
+export function* askPolicy(
   io: HandshakeIo,
-  chain: readonly Uint8Array[],
-  leaf: LeafCertificate,
-  first: CertificateEntry,
-  { signer, serverName, verify }: AuthenticationRules,
+  presented: PresentedCertificates,
+  { signer, serverName, verify }: PolicyRules,
 ): Flow<PeerIdentity> {
+  const { chain } = presented;
   if (verify === null) return { kind: "unverified", chain, reason: "any certificate is accepted" };
-  const { statusRequest, signedCertificateTimestamp } = first.extensions;
-  const verdict = yield* settle(
-    verify({
-      role: signer,
-      chain,
-      leaf,
-      serverName,
-      ocspResponse: statusRequest?.statusType === CertificateStatusType.ocsp ? statusRequest.response : null,
-      signedCertificateTimestamps: signedCertificateTimestamp ?? [],
-      nowMs: io.now(),
-    }),
-  );
+  const verdict = yield* settle(verify({ ...presented, role: signer, serverName, nowMs: io.now() }));
   switch (verdict.trust) {
     case "verified":
       return { kind: "verified", chain };
@@ -135,25 +141,38 @@ function* askPolicy(
 /** Bounds, and extensions that were not asked for. Gives copies that may be kept. */
 function checkCertificateList(
   list: readonly CertificateEntry[],
-  rules: AuthenticationRules,
+  { limits, signer, solicited }: AuthenticationRules,
 ): readonly Uint8Array[] {
-  const { limits, signer, solicited } = rules;
-  if (list.length > limits.certificates) {
+  const chain = boundedChain(
+    list.map(({ certData }) => certData),
+    signer,
+    limits,
+  );
+  for (const { extensions } of list)
+    checkSolicited("Certificate", extensions.order ?? [], extensions.unknown, solicited);
+  return chain;
+}
+
+/** Copies of a peer's certificates, which may be kept. @throws {TlsAlert} bad_certificate when there are too many or too long ones. */
+export function boundedChain(
+  certificates: readonly Uint8Array[],
+  signer: string,
+  limits: Limits,
+): readonly Uint8Array[] {
+  if (certificates.length > limits.certificates) {
     throw new TlsAlert(
       "bad_certificate",
-      `the ${signer} sent ${list.length} certificates, allowed ${limits.certificates}`,
+      `the ${signer} sent ${certificates.length} certificates, allowed ${limits.certificates}`,
     );
   }
-  return list.map(({ certData, extensions }) => {
-    if (certData.length > limits.certificateBytes) {
-      throw new TlsAlert(
-        "bad_certificate",
-        `the ${signer} sent a certificate of ${certData.length} bytes, allowed ${limits.certificateBytes}`,
-      );
-    }
-    checkSolicited("Certificate", extensions.order ?? [], extensions.unknown, solicited);
-    return certData.slice();
-  });
+  const tooLong = certificates.find(({ length }) => length > limits.certificateBytes);
+  if (tooLong !== undefined) {
+    throw new TlsAlert(
+      "bad_certificate",
+      `the ${signer} sent a certificate of ${tooLong.length} bytes, allowed ${limits.certificateBytes}`,
+    );
+  }
+  return certificates.map((certificate) => certificate.slice());
 }
 
 function checkKeyFor(verifier: SignatureVerifier, leaf: LeafCertificate, signer: string): void {
@@ -163,6 +182,11 @@ function checkKeyFor(verifier: SignatureVerifier, leaf: LeafCertificate, signer:
       `the ${signer} signed with ${verifier.name}, and its key is ${leaf.keyType}`,
     );
   }
+  checkKeyUsage(leaf, signer);
+}
+
+/** @throws {TlsAlert} illegal_parameter for a key that is not for signatures. RFC 5246 §7.4.2, RFC 8446 §4.4.2.2. */
+export function checkKeyUsage(leaf: LeafCertificate, signer: string): void {
   if (!leaf.permitsDigitalSignature) {
     throw new TlsAlert(
       "illegal_parameter",

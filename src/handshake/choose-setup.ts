@@ -6,8 +6,9 @@ import {
   type ServerConfig,
   type ServerSetup,
 } from "../config/server.ts";
-import type { OfferedClientHello } from "./client-hello-rules.ts";
+import type { ReceivedClientHello } from "./client-hello-rules.ts";
 import { type Flow, settle } from "./flow.ts";
+import { offeredVersions } from "./version.ts";
 
 /** A setup of which nothing is left open. */
 export type CompleteSetup = Required<ServerSetup>;
@@ -15,7 +16,7 @@ export type CompleteSetup = Required<ServerSetup>;
 /** Asks the server's hook what to be for this client; what the hook leaves out comes from the config. */
 export function* chooseSetup(
   config: ServerConfig,
-  hello: OfferedClientHello,
+  hello: ReceivedClientHello,
   raw: Uint8Array,
 ): Flow<CompleteSetup> {
   const { credentials, clientAuth, settings } = config;
@@ -40,18 +41,12 @@ export function* chooseSetup(
   return setup;
 }
 
-function clientHelloInfo({ body, serverName, alpn }: OfferedClientHello, raw: Uint8Array): ClientHelloInfo {
-  const {
-    supportedVersions,
-    supportedGroups,
-    signatureAlgorithms,
-    unknown = [],
-    order = [],
-  } = body.extensions;
+function clientHelloInfo({ body, serverName, alpn }: ReceivedClientHello, raw: Uint8Array): ClientHelloInfo {
+  const { supportedGroups = [], signatureAlgorithms = [], unknown = [], order = [] } = body.extensions;
   return {
     serverName,
     alpn,
-    versions: supportedVersions,
+    versions: offeredVersions(body),
     cipherSuites: body.cipherSuites,
     groups: supportedGroups,
     signatureSchemes: signatureAlgorithms,

@@ -5,8 +5,17 @@ import type { KeyShareEntry } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { hostName, isSameForRetry, listed } from "./negotiate.ts";
 
+/** A ClientHello of any version, with what is read out of it in any. */
+export interface ReceivedClientHello {
+  readonly body: ClientHello;
+  /** The SNI host name in lower case, or null. */
+  readonly serverName: string | null;
+  /** ALPN names as Latin-1 text. */
+  readonly alpn: readonly string[];
+}
+
 /** A ClientHello with everything that TLS 1.3 needs; what may be missing in general is known to be there. */
-export interface OfferedClientHello {
+export interface OfferedClientHello extends ReceivedClientHello {
   readonly body: ClientHello & {
     readonly extensions: {
       readonly supportedVersions: readonly number[];
@@ -15,10 +24,6 @@ export interface OfferedClientHello {
       readonly keyShare: readonly KeyShareEntry[];
     };
   };
-  /** The SNI host name in lower case, or null. */
-  readonly serverName: string | null;
-  /** ALPN names as Latin-1 text. */
-  readonly alpn: readonly string[];
 }
 
 /**

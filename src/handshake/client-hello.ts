@@ -1,11 +1,17 @@
 import type { ClientConfig } from "../config/client.ts";
 import type { OwnKeyShare } from "../crypto/provider.ts";
-import { CertificateStatusType, ProtocolVersion, PskKeyExchangeMode } from "../messages/codepoints.ts";
+import {
+  CertificateStatusType,
+  ECPointFormat,
+  ProtocolVersion,
+  PskKeyExchangeMode,
+} from "../messages/codepoints.ts";
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import { alpnBytes, serverNameList } from "./negotiate.ts";
+import type { OfferedSession } from "./resume12.ts";
 
 /** A ClientHello as it was sent, and the private halves of its key shares. What the server answers is held against it. */
 export interface ClientOffer {
@@ -14,19 +20,28 @@ export interface ClientOffer {
   /** Before `shapeClientHello`, which sees the second ClientHello as it saw the first. */
   readonly unshaped: ClientHello;
   readonly shares: readonly OwnKeyShare[];
+  /** The session of TLS 1.2 that is offered. */
+  readonly session: OfferedSession | undefined;
 }
 
 /** The first ClientHello. RFC 8446 §4.1.2. Randomness is drawn in this order: random, session id, one key per share. */
-export function* sendClientHello(config: ClientConfig, io: HandshakeIo): Flow<ClientOffer> {
+export function* sendClientHello(
+  config: ClientConfig,
+  io: HandshakeIo,
+  session: OfferedSession | undefined,
+): Flow<ClientOffer> {
   const { settings } = config;
+  const speaksTls13 = settings.versions.includes("TLSv1.3");
+  const speaksTls12 = settings.versions.includes("TLSv1.2");
   const random = io.random(32);
-  const legacySessionId = config.middleboxCompatibility ? io.random(32) : new Uint8Array();
+  const legacySessionId = sessionIdToSend(config, io, session);
   const shares: OwnKeyShare[] = [];
-  for (const group of config.keyShares) {
+  for (const group of speaksTls13 ? config.keyShares : []) {
     const share = yield* settle(group.generate(io.random), (late) => late.wipe());
     io.keep(share);
     shares.push(share);
   }
+  const groups = settings.groups.filter(({ inTls12 }) => speaksTls13 || inTls12);
   const hello: ClientHello = {
     legacyVersion: ProtocolVersion["TLSv1.2"],
     random,
@@ -42,19 +57,49 @@ export function* sendClientHello(config: ClientConfig, io: HandshakeIo): Flow<Cl
           requestExtensions: new Uint8Array(),
         },
       }),
-      supportedGroups: settings.groups.map(({ id }) => id),
+      supportedGroups: groups.map(({ id }) => id),
       signatureAlgorithms: settings.signatureVerifiers.map(({ id }) => id),
       ...(settings.alpn.length > 0 && {
         applicationLayerProtocolNegotiation: settings.alpn.map(alpnBytes),
       }),
       ...(config.requestSignedCertificateTimestamps && { signedCertificateTimestamp: true as const }),
       ...(config.recordSizeLimit !== undefined && { recordSizeLimit: config.recordSizeLimit }),
-      supportedVersions: [ProtocolVersion["TLSv1.3"]],
-      pskKeyExchangeModes: Uint8Array.of(PskKeyExchangeMode.psk_dhe_ke),
-      keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
+      ...(speaksTls12 && extensionsOfTls12(config, session)),
+      ...(speaksTls13 && {
+        supportedVersions: settings.versions.map((version) => ProtocolVersion[version]),
+        pskKeyExchangeModes: Uint8Array.of(PskKeyExchangeMode.psk_dhe_ke),
+        keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
+      }),
     },
   };
-  return { hello: send(config, io, hello), unshaped: hello, shares };
+  return { hello: send(config, io, hello), unshaped: hello, shares, session };
+}
+
+/** A session's own id; a new one beside a ticket, whose echo tells that it was accepted (RFC 5077 §3.4); or one for middleboxes. */
+function sessionIdToSend(
+  { middleboxCompatibility, settings }: ClientConfig,
+  io: HandshakeIo,
+  session: OfferedSession | undefined,
+): Uint8Array {
+  if (session !== undefined && session.state.ticket.length === 0) return session.state.sessionId;
+  const forMiddleboxes = middleboxCompatibility && settings.versions.includes("TLSv1.3");
+  return session !== undefined || forMiddleboxes ? io.random(32) : new Uint8Array();
+}
+
+/** What TLS 1.2 asks for in extensions, and TLS 1.3 has for good or not at all. */
+function extensionsOfTls12(
+  { settings }: ClientConfig,
+  session: OfferedSession | undefined,
+): ClientHello["extensions"] {
+  return {
+    extendedMainSecret: true,
+    renegotiationInfo: new Uint8Array(),
+    ecPointFormats: Uint8Array.of(ECPointFormat.uncompressed),
+    ...(settings.sessionStore !== null && { sessionTicket: session?.state.ticket ?? new Uint8Array() }),
+    ...(settings.tls12Suites.some(({ protection }) => protection.kind === "cbc") && {
+      encryptThenMac: true as const,
+    }),
+  };
 }
 
 /** What a HelloRetryRequest asks for: another key share, a cookie, or both. */
@@ -83,6 +128,7 @@ export function sendSecondClientHello(
     hello: send(config, io, hello),
     unshaped: hello,
     shares: share === undefined ? first.shares : [share],
+    session: first.session,
   };
 }
 

@@ -11,16 +11,11 @@ import {
   type RequestedStatus,
   sendAuthentication,
 } from "./authentication.ts";
-import {
-  type ClientOffer,
-  type RetryRequest,
-  sendClientHello,
-  sendSecondClientHello,
-  wipeShares,
-} from "./client-hello.ts";
-import type { Authenticated, Established } from "./established.ts";
+import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
+import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
-import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
+import type { HandshakeIo, Received } from "./io.ts";
+import { endPointOf } from "./channel-bindings.ts";
 import { checkSolicited, chooseCredential } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } from "./server-hello-rules.ts";
@@ -43,8 +38,13 @@ import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } f
  * {Finished}             -------->
  * ```
  */
-export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Established> {
-  const { offer, serverHello, suite, helloRetried } = yield* exchangeHellos(config, io);
+export function* clientHandshake13(
+  config: ClientConfig,
+  io: HandshakeIo,
+  first: ClientOffer,
+  answer: Received<"server_hello" | "hello_retry_request">,
+): Flow<Established13> {
+  const { offer, serverHello, suite, helloRetried } = yield* exchangeHellos(config, io, first, answer);
   const { handshake, group } = yield* exchangeKeys(config, io, offer, serverHello, suite);
   const clientRandom = offer.hello.random;
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
@@ -83,7 +83,9 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
 
   handshake.clientTraffic.wipe();
   handshake.serverTraffic.wipe();
+  const [serverCertificate] = "chain" in server.peer ? server.peer.chain : [];
   return {
+    version: "TLSv1.3",
     info: {
       role: "client",
       version: "TLSv1.3",
@@ -94,8 +96,10 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
       peerSignatureScheme: server.verifier?.name ?? null,
       resumed: false,
       helloRetried,
+      extendedMainSecret: true,
       peer: server.peer,
     },
+    bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(serverCertificate) },
     suite,
     readSecret: main.serverTraffic,
     writeSecret: main.clientTraffic,
@@ -111,12 +115,15 @@ interface Hellos {
   readonly helloRetried: boolean;
 }
 
-/** ClientHello, at most one HelloRetryRequest, and ServerHello. RFC 8446 §4.1. */
-function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
-  const first = yield* sendClientHello(config, io);
-  io.allowChangeCipherSpec();
-  const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request");
-  const suite = checkServerHello(config.settings.cipherSuites, first.hello, answer.body);
+/** At most one HelloRetryRequest with the second ClientHello that it asks for, and ServerHello. RFC 8446 §4.1. */
+function* exchangeHellos(
+  config: ClientConfig,
+  io: HandshakeIo,
+  first: ClientOffer,
+  answer: Received<"server_hello" | "hello_retry_request">,
+): Flow<Hellos> {
+  const suite = checkServerHello(config.settings.tls13Suites, first.hello, answer.body);
+  io.startVersion("TLSv1.3");
   io.transcript.start(suite.hash);
   if (answer.name === "server_hello") {
     io.transcript.add(answer.raw);
@@ -129,8 +136,14 @@ function* exchangeHellos(config: ClientConfig, io: HandshakeIo): Flow<Hellos> {
   const request = yield* checkHelloRetryRequest(config, io, first, answer.body);
   if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
   const offer = sendSecondClientHello(config, io, first, request);
-  const second = yield* io.receive("server_hello");
-  const secondSuite = checkServerHello(config.settings.cipherSuites, offer.hello, second.body);
+  const second = yield* io.receive("server_hello", "tls12_server_hello");
+  if (second.name === "tls12_server_hello") {
+    throw new TlsAlert(
+      "illegal_parameter",
+      "server chose TLS 1.3 in HelloRetryRequest and an older version in ServerHello",
+    );
+  }
+  const secondSuite = checkServerHello(config.settings.tls13Suites, offer.hello, second.body);
   if (secondSuite !== suite) {
     throw new TlsAlert(
       "illegal_parameter",

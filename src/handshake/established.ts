@@ -1,5 +1,7 @@
+import type { TlsVersion } from "../config/settings.ts";
 import type { SignatureVerifier, Tls13CipherSuite } from "../crypto/provider.ts";
-import type { ExporterSecret, ResumptionSecret } from "../schedule/tls13.ts";
+import type { Exporter } from "../schedule/exporter.ts";
+import type { ResumptionSecret } from "../schedule/tls13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 
 /** Who the other side is, as far as we know. */
@@ -16,31 +18,59 @@ export type PeerIdentity =
 /** What a handshake has agreed on, as it is shown to applications. */
 export interface ConnectionInfo {
   readonly role: "client" | "server";
-  readonly version: "TLSv1.3";
+  readonly version: TlsVersion;
   /** IANA name, such as `TLS_AES_128_GCM_SHA256`. */
   readonly cipherSuite: string;
-  /** IANA name of the key exchange, such as `x25519`. */
-  readonly group: string;
+  /** IANA name of the key exchange, such as `x25519`; null when a session of TLS 1.2 was resumed, which exchanges no keys. */
+  readonly group: string | null;
   /** The ALPN protocol as Latin-1 text, or null when none was agreed on. */
   readonly alpn: string | null;
   /** The SNI host name that the client sent, or null. */
   readonly serverName: string | null;
   /** IANA name of the scheme that the peer has signed with, or null when it did not. */
   readonly peerSignatureScheme: string | null;
-  readonly resumed: false;
+  /** Whether an earlier session was resumed: `peer` is who it was then, and the trust policy was asked about it again. */
+  readonly resumed: boolean;
   /** Whether the server asked for a second ClientHello. */
   readonly helloRetried: boolean;
+  /** Whether the keys are bound to the whole handshake, as they always are in TLS 1.3. RFC 7627. */
+  readonly extendedMainSecret: boolean;
   readonly peer: PeerIdentity;
 }
 
 /** The outcome of a handshake. Secrets are the holder's to wipe. */
-export interface Established {
+export type Established = Established13 | Established12;
+
+/** What {@link Established} has in either version. */
+interface EstablishedAny {
   readonly info: ConnectionInfo;
+  readonly exporter: Exporter;
+  readonly bindings: ChannelBindings;
+}
+
+/** The outcome of a handshake of TLS 1.3. */
+export interface Established13 extends EstablishedAny {
+  readonly version: "TLSv1.3";
   readonly suite: Tls13CipherSuite;
   readonly readSecret: TrafficSecret;
   readonly writeSecret: TrafficSecret;
-  readonly exporter: ExporterSecret;
   readonly resumption: ResumptionSecret;
+}
+
+/** The outcome of a handshake of TLS 1.2, whose keys stay for good. */
+export interface Established12 extends EstablishedAny {
+  readonly version: "TLSv1.2";
+}
+
+/** Registered names of channel bindings. RFC 9266, RFC 5929. */
+export type ChannelBindingType = "tls-exporter" | "tls-server-end-point" | "tls-unique";
+
+/** What an authentication inside of the connection can be bound to. */
+export interface ChannelBindings {
+  /** The first Finished of the handshake; null where it proves nothing. RFC 5929 §3, RFC 7627 §5.4. */
+  readonly tlsUnique: Uint8Array | null;
+  /** The hash of the server's certificate, or null when it has none that is defined. RFC 5929 §4. */
+  readonly serverEndPoint: () => Uint8Array | null;
 }
 
 /** A peer and the scheme with which it proved its key. */

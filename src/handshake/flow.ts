@@ -4,7 +4,7 @@ import type { HandshakeName } from "../messages/handshake.ts";
 /**
  * A handshake is a coroutine: straight-line code that suspends where it must wait, and nowhere else.
  *
- * - It waits for a handshake message (`receive`), and names the ones that it accepts.
+ * - It waits for a handshake message (`receive`), and names the ones that it accepts; in TLS 1.2 for a ChangeCipherSpec too.
  * - It waits for the host (`settle`): a signature, a verdict, a choice of certificate. A value given at once does not suspend.
  *
  * That is all. Records, alerts, ChangeCipherSpec and key limits are dealt with before a message reaches a flow. A flow
@@ -14,6 +14,8 @@ import type { HandshakeName } from "../messages/handshake.ts";
 /** Why a flow is suspended. */
 export type Wait =
   | { readonly on: "message"; readonly expected: readonly HandshakeName[] }
+  /** TLS 1.2. A flow that is given a message instead refuses it. */
+  | { readonly on: "change_cipher_spec" }
   | {
       readonly on: "promise";
       readonly promise: PromiseLike<unknown>;
@@ -21,7 +23,10 @@ export type Wait =
       readonly discard: (late: unknown) => void;
     };
 
-/** A handshake, or a part of one, that suspends on a {@link Wait} and ends with a `T`. It is resumed with a whole message, or with what the promise gave. */
+/**
+ * A handshake, or a part of one, that suspends on a {@link Wait} and ends with a `T`. It is resumed with a whole message, with undefined
+ * for a ChangeCipherSpec, or with what the promise gave.
+ */
 export type Flow<T> = Generator<Wait, T, unknown>;
 
 /**
@@ -61,6 +66,11 @@ export class FlowRunner<T> {
     return this.#parked !== undefined;
   }
 
+  /** Whether a ChangeCipherSpec is due, and nothing else. */
+  get awaitsChangeCipherSpec(): boolean {
+    return this.#wait?.on === "change_cipher_spec";
+  }
+
   get state(): FlowState<T> {
     if (this.#done !== undefined) return { is: "done", value: this.#done.value };
     if (this.#parked !== undefined) {
@@ -74,8 +84,8 @@ export class FlowRunner<T> {
     this.#advance(this.#flow.next());
   }
 
-  /** Hands over the message that the flow waits for: a whole one, header included. */
-  deliver(message: Uint8Array): void {
+  /** Hands over what the flow waits for: a whole message, header included; or undefined for a ChangeCipherSpec, if it {@link awaitsChangeCipherSpec}. */
+  deliver(message: Uint8Array | undefined): void {
     if (this.state.is !== "waiting")
       throw new TypeError("a message was delivered to a flow that does not wait for one");
     this.#advance(this.#flow.next(message));

@@ -1,13 +1,15 @@
 import { TlsAlert } from "../alert.ts";
-import type { Random, Tls13CipherSuite } from "../crypto/provider.ts";
+import type { TlsVersion } from "../config/settings.ts";
+import type { Random, Tls12CipherSuite, Tls13CipherSuite } from "../crypto/provider.ts";
 import {
   decodeHandshake,
   describeHandshake,
   encodeHandshake,
   type HandshakeBody,
-  handshakeName,
   type HandshakeName,
+  isHandshake,
 } from "../messages/handshake.ts";
+import type { Tls12Keys } from "../schedule/tls12.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 import { Transcript } from "../schedule/transcript.ts";
 import type { Flow } from "./flow.ts";
@@ -19,6 +21,8 @@ export type Received<K extends HandshakeName> = {
 
 /** Labels of the NSS key log format. */
 export type KeyLogLabel =
+  /** The main secret of TLS 1.2. */
+  | "CLIENT_RANDOM"
   | "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
   | "SERVER_HANDSHAKE_TRAFFIC_SECRET"
   | "CLIENT_TRAFFIC_SECRET_0"
@@ -32,12 +36,19 @@ export interface RecordPort {
   readonly now: () => number;
   /** Queues a whole message under the current write keys. */
   sendHandshake(raw: Uint8Array): void;
-  /** Queues an unprotected ChangeCipherSpec for middleboxes. RFC 8446 §D.4. */
+  /** Queues an unprotected ChangeCipherSpec: that of TLS 1.2, or the one for middleboxes. RFC 5246 §7.1, RFC 8446 §D.4. */
   sendChangeCipherSpec(): void;
+  /**
+   * The version is agreed on. Before, what either one allows is allowed; after, nothing of the other.
+   * @throws {TlsAlert} unexpected_message when something has come before that this version does not have.
+   */
+  startVersion(version: TlsVersion): void;
   /** Whether no bytes of a further handshake message have arrived. */
   readonly isAligned: boolean;
   protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void;
   protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void;
+  protectReads12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void;
+  protectWrites12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void;
   /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
   allowChangeCipherSpec(): void;
   /** Passes over up to `bytes` of early data, until a record opens; undefined ends it. RFC 8446 §4.2.10. */
@@ -47,6 +58,10 @@ export interface RecordPort {
   /** The largest inner plaintext, type byte included, that the peer takes. RFC 8449 §4. */
   limitWrites(recordSizeLimit: number): void;
   logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+  /** Runs what the handshake does not wait for. What it throws, at once or later, is kept for `takeHookErrors()`. */
+  runAside(action: () => unknown): void;
+  /** Keeps an error that does not disturb the handshake, for `takeHookErrors()`. */
+  keepError(error: unknown): void;
 }
 
 /** Something secret that can be forgotten. Once more does nothing. */
@@ -65,6 +80,7 @@ export class HandshakeIo {
   readonly transcript = new Transcript();
   readonly #port: RecordPort;
   readonly #secrets: Wipeable[] = [];
+  readonly #onFailure: (() => unknown)[] = [];
   #isWiped = false;
 
   constructor(port: RecordPort) {
@@ -86,6 +102,15 @@ export class HandshakeIo {
     const message = decodeExpected(names, raw);
     this.transcript.add(raw);
     return message;
+  }
+
+  /**
+   * Waits for the peer's ChangeCipherSpec. RFC 5246 §7.1.
+   * @throws {TlsAlert} unexpected_message for a message in its place.
+   */
+  *receiveChangeCipherSpec(): Flow<void> {
+    const raw = (yield { on: "change_cipher_spec" }) as Uint8Array | undefined;
+    if (raw !== undefined) throw unexpected(raw, "change_cipher_spec");
   }
 
   /** Sends a message under the current write keys. */
@@ -113,6 +138,10 @@ export class HandshakeIo {
 
   sendChangeCipherSpec(): void {
     this.#port.sendChangeCipherSpec();
+  }
+
+  startVersion(version: TlsVersion): void {
+    this.#port.startVersion(version);
   }
 
   allowChangeCipherSpec(): void {
@@ -143,12 +172,7 @@ export class HandshakeIo {
 
   /** Reads under `secret` from the next record on. Handshake messages must not span a change of keys (RFC 8446 §5.1). */
   protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void {
-    if (!this.#port.isAligned) {
-      throw new TlsAlert(
-        "unexpected_message",
-        "the peer sent handshake bytes in the record before its change of keys",
-      );
-    }
+    this.#checkAligned();
     this.#port.protectReads(suite, secret, stage);
   }
 
@@ -156,8 +180,45 @@ export class HandshakeIo {
     this.#port.protectWrites(suite, secret);
   }
 
+  /** Reads under `keys` from the next record on, which follows the peer's ChangeCipherSpec. They are copied. RFC 5246 §7.1. */
+  protectReads12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void {
+    this.#checkAligned();
+    this.#port.protectReads12(suite, keys, encryptThenMac);
+  }
+
+  /** Writes under `keys` from the next record on, which follows our ChangeCipherSpec. They are copied. RFC 5246 §7.1. */
+  protectWrites12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void {
+    this.#port.protectWrites12(suite, keys, encryptThenMac);
+  }
+
   logSecret(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void {
     this.#port.logSecret(label, clientRandom, secret);
+  }
+
+  runAside(action: () => unknown): void {
+    this.#port.runAside(action);
+  }
+
+  keepError(error: unknown): void {
+    this.#port.keepError(error);
+  }
+
+  /** Keeps `action` for {@link fail}, which runs it aside. */
+  onFailure(action: () => unknown): void {
+    this.#onFailure.push(action);
+  }
+
+  /** The handshake has failed by a fatal alert of either side: it was not just aborted or cut off. */
+  fail(): void {
+    for (const action of this.#onFailure.splice(0)) this.runAside(action);
+  }
+
+  #checkAligned(): void {
+    if (this.#port.isAligned) return;
+    throw new TlsAlert(
+      "unexpected_message",
+      "the peer sent handshake bytes in the record before its change of keys",
+    );
   }
 }
 
@@ -168,14 +229,17 @@ export function* receiveUnrecorded<K extends HandshakeName>(...names: readonly K
 }
 
 function decodeExpected<K extends HandshakeName>(names: readonly K[], raw: Uint8Array): Received<K> {
-  const got = handshakeName(raw);
-  const name = names.find((expected) => expected === got);
-  if (name === undefined) {
-    throw new TlsAlert(
-      "unexpected_message",
-      `got ${describeHandshake(raw)} where ${names.join(" or ")} is due`,
-    );
-  }
+  const name = names.find((expected) => isHandshake(expected, raw));
+  if (name === undefined) throw unexpected(raw, [...new Set(names.map(withoutPrefix))].join(" or "));
   // Name and body belong together by construction; the compiler cannot distribute the pair over K.
   return { name, body: decodeHandshake(name, raw), raw } as Received<K>;
+}
+
+function unexpected(raw: Uint8Array, due: string): TlsAlert {
+  return new TlsAlert("unexpected_message", `got ${describeHandshake(raw)} where ${due} is due`);
+}
+
+/** As the RFCs name the message, which for some has another body in each version. */
+function withoutPrefix(name: HandshakeName): string {
+  return name.replace(/^tls12_/, "");
 }

@@ -1,9 +1,15 @@
 import { TlsAlert } from "../alert.ts";
 import { ascii, equalBytes, hex16, latin1 } from "../bytes.ts";
 import type { Credential } from "../config/credential.ts";
-import type { KeyExchangeGroup, SignatureVerifier, Tls13CipherSuite } from "../crypto/provider.ts";
+import type {
+  KeyExchangeGroup,
+  SignatureVerifier,
+  Tls12CipherSuite,
+  Tls13CipherSuite,
+} from "../crypto/provider.ts";
 import { codepointName, ExtensionType, NameType, SignatureScheme } from "../messages/codepoints.ts";
 import type { KeyShareEntry, ServerName } from "../messages/extensions.ts";
+import { cipherSuiteName } from "../messages/cipher-suite-names.ts";
 import { ClientHello } from "../messages/handshake13.ts";
 import { encode } from "../wire/codec.ts";
 
@@ -19,7 +25,7 @@ export function chooseCipherSuite(
   if (suite === undefined) {
     throw new TlsAlert(
       "handshake_failure",
-      `no cipher suite in common: the client offers ${listed(offered, hex16)}`,
+      `no cipher suite in common: the client offers ${listed(offered, cipherSuiteName)}`,
     );
   }
   return suite;
@@ -85,16 +91,22 @@ const NOT_IN_HANDSHAKE: readonly number[] = [
   SignatureScheme.rsa_pkcs1_sha512,
 ];
 
-/** What went wrong when {@link chooseCredential} found none. */
+/**
+ * What went wrong when no credential was found.
+ *
+ * @param suites in TLS 1.2 those in common, each of which asks for a kind of key.
+ */
 export function noCredential(
   credentials: readonly Credential[],
   acceptedSchemes: readonly number[],
+  suites: readonly Tls12CipherSuite[] = [],
 ): TlsAlert {
   const accepted = listed(acceptedSchemes, (id) => codepointName(SignatureScheme, id));
   const own = credentials.map(({ key }) => key.keyType).join(", ");
+  const within = suites.length === 0 ? "" : ` with ${suites.map(({ name }) => name).join(", ")}`;
   return new TlsAlert(
     "handshake_failure",
-    `no signature scheme in common: the peer accepts ${accepted}; our keys: ${own}`,
+    `no signature scheme in common${within}: the peer accepts ${accepted}; our keys: ${own}`,
   );
 }
 
@@ -164,9 +176,9 @@ export function extensionName(type: number): string {
   return codepointName(ExtensionType, type);
 }
 
-/** The verifier of `schemes` with this id. @throws {TlsAlert} illegal_parameter when the peer was not told of it, or may not use it here. */
+/** The verifier with this id. @throws {TlsAlert} illegal_parameter when it is not among those that the peer was offered for this. */
 export function offeredVerifier(verifiers: readonly SignatureVerifier[], id: number): SignatureVerifier {
-  const verifier = verifiers.find((known) => known.id === id && known.inHandshake);
+  const verifier = verifiers.find((known) => known.id === id);
   if (verifier === undefined) {
     const name = codepointName(SignatureScheme, id);
     throw new TlsAlert(

@@ -1,10 +1,10 @@
-import { TlsAlert } from "../alert.ts";
+import { type AlertName, TlsAlert } from "../alert.ts";
 import type { Tls13CipherSuite } from "../crypto/provider.ts";
 import { KeyUpdateRequest } from "../messages/codepoints.ts";
 import { encodeHandshake } from "../messages/handshake.ts";
 import type { NewSessionTicket } from "../messages/handshake13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
-import type { Established } from "./established.ts";
+import type { Established13 } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import { receiveUnrecorded, type RecordPort } from "./io.ts";
 
@@ -32,13 +32,27 @@ export interface PostHandshakeEvents {
   session(session: Session): void;
   /** @param isAnswer whether we have asked the peer for it. */
   keyUpdate(direction: "read" | "write", isAnswer: boolean): void;
+  /** Tells the peer something that does not end the connection. */
+  sendWarning(alert: AlertName): void;
+}
+
+/** What writing asks of the keys of an open connection. */
+export interface WriteKeys {
+  /** Does what the peer has asked for since the last write. */
+  payUpdate(): void;
+  /**
+   * Replaces a key that may not seal much more.
+   * @throws {TlsAlert} internal_error where there is no other one.
+   */
+  renew(): void;
+  wipe(): void;
 }
 
 /** The longest that a ticket may live: seven days. RFC 8446 §4.6.1. */
 const MAX_TICKET_LIFETIME_SECONDS = 604_800;
 
 /** The traffic secrets of an open connection, and how they are renewed. RFC 8446 §4.6.3, §7.2. */
-export class TrafficKeys {
+export class TrafficKeys implements WriteKeys {
   readonly #suite: Tls13CipherSuite;
   readonly #port: RecordPort;
   readonly #events: PostHandshakeEvents;
@@ -49,7 +63,7 @@ export class TrafficKeys {
   #requested = 0;
 
   constructor(
-    { suite, readSecret, writeSecret }: Established,
+    { suite, readSecret, writeSecret }: Established13,
     port: RecordPort,
     events: PostHandshakeEvents,
   ) {
@@ -81,6 +95,10 @@ export class TrafficKeys {
     if (this.#owesUpdate) this.update(false);
   }
 
+  renew(): void {
+    this.update(false);
+  }
+
   /** Renews the keys that we write with, and asks the peer to do the same if `requestPeer`. */
   update(requestPeer: boolean): void {
     this.#owesUpdate = false;
@@ -107,7 +125,7 @@ export class TrafficKeys {
 
 /** What a client takes after the handshake: tickets and KeyUpdate. RFC 8446 §4.6. It never ends. */
 export function* clientPostHandshake(
-  established: Established,
+  established: Established13,
   keys: TrafficKeys,
   events: PostHandshakeEvents,
   now: () => number,
@@ -128,7 +146,7 @@ export function* serverPostHandshake(keys: TrafficKeys): Flow<never> {
   }
 }
 
-function sessionFrom({ info, resumption }: Established, message: NewSessionTicket, nowMs: number): Session {
+function sessionFrom({ info, resumption }: Established13, message: NewSessionTicket, nowMs: number): Session {
   const { ticket, ticketLifetime, ticketAgeAdd, ticketNonce, extensions } = message;
   return {
     ticket: ticket.slice(),

@@ -1,5 +1,5 @@
 import { TlsAlert } from "../alert.ts";
-import { equalBytes, hex16, latin1 } from "../bytes.ts";
+import { equalBytes, hex16 } from "../bytes.ts";
 import type { Tls13CipherSuite } from "../crypto/provider.ts";
 import { ProtocolVersion } from "../messages/codepoints.ts";
 import type {
@@ -9,6 +9,7 @@ import type {
   HelloRetryRequest,
   ServerHello,
 } from "../messages/handshake13.ts";
+import { checkChosenAlpn } from "./alpn.ts";
 import { checkSolicited } from "./negotiate.ts";
 
 /**
@@ -43,25 +44,13 @@ export function checkServerHello(
   return suite;
 }
 
-/** "DOWNGRD" and the version that a server capable of TLS 1.3 was brought down to. RFC 8446 §4.1.3. */
-const DOWNGRADE = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44);
-
-function checkVersion({ legacyVersion, random, extensions }: ServerHello | HelloRetryRequest): void {
+function checkVersion({ legacyVersion, extensions }: ServerHello | HelloRetryRequest): void {
   const { supportedVersions } = extensions;
-  if (legacyVersion === ProtocolVersion.SSLv3) {
-    throw new TlsAlert("protocol_version", "server sent legacy_version 0x0300, that of SSL 3.0");
-  }
+  if (legacyVersion === ProtocolVersion.SSLv3)
+    throw new TlsAlert("protocol_version", "server sent legacy_version SSLv3");
+  // A ServerHello has it, or it would be one of TLS 1.2.
   if (supportedVersions === undefined) {
-    if (equalBytes(random.subarray(24, 31), DOWNGRADE)) {
-      throw new TlsAlert(
-        "illegal_parameter",
-        "server was brought down from TLS 1.3: its random holds the downgrade mark",
-      );
-    }
-    throw new TlsAlert(
-      "protocol_version",
-      `server chose version ${hex16(legacyVersion)}, and TLS 1.3 was offered`,
-    );
+    throw new TlsAlert("protocol_version", "HelloRetryRequest holds no supported_versions");
   }
   // Beside supported_versions, legacy_version is to be ignored (RFC 8446 §4.2.1).
   if (supportedVersions !== ProtocolVersion["TLSv1.3"]) {
@@ -83,20 +72,7 @@ export function checkEncryptedExtensions(
     extensions.unknown,
     hello.extensions.order ?? [],
   );
-  const chosen = extensions.applicationLayerProtocolNegotiation;
-  if (chosen === undefined) return null;
-  const [protocol] = chosen;
-  if (protocol === undefined || chosen.length !== 1) {
-    throw new TlsAlert("decode_error", `server chose ${chosen.length} ALPN protocols`);
-  }
-  const offered = hello.extensions.applicationLayerProtocolNegotiation ?? [];
-  if (!offered.some((name) => equalBytes(name, protocol))) {
-    throw new TlsAlert(
-      "illegal_parameter",
-      `server chose the ALPN protocol ${JSON.stringify(latin1(protocol))}, which was not offered`,
-    );
-  }
-  return latin1(protocol);
+  return checkChosenAlpn(extensions.applicationLayerProtocolNegotiation, hello);
 }
 
 /** The request itself, which must say what it accepts. RFC 8446 §4.3.2. */

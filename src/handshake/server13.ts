@@ -6,21 +6,15 @@ import { CertificateStatusType, ProtocolVersion } from "../messages/codepoints.t
 import type { ClientHello } from "../messages/handshake13.ts";
 import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
+import { negotiateAlpn } from "./alpn.ts";
 import { type AuthenticationRules, receiveProof, sendAuthentication } from "./authentication.ts";
+import { endPointOf } from "./channel-bindings.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
 import { checkClientHello, checkSecondClientHello, type OfferedClientHello } from "./client-hello-rules.ts";
-import type { Authenticated, Established } from "./established.ts";
+import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
-import type { HandshakeIo } from "./io.ts";
-import {
-  alpnBytes,
-  chooseAlpn,
-  listed,
-  chooseCipherSuite,
-  chooseCredential,
-  chooseGroup,
-  noCredential,
-} from "./negotiate.ts";
+import type { HandshakeIo, Received } from "./io.ts";
+import { alpnBytes, chooseCipherSuite, chooseCredential, chooseGroup, noCredential } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 
 /**
@@ -41,12 +35,16 @@ import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
  * {Finished}             -------->
  * ```
  */
-export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Established> {
-  const { hello, setup, suite, group, share, helloRetried } = yield* exchangeHellos(config, io);
+export function* serverHandshake13(
+  config: ServerConfig,
+  io: HandshakeIo,
+  first: Received<"client_hello">,
+): Flow<Established13> {
+  const { hello, setup, suite, group, share, helloRetried } = yield* exchangeHellos(config, io, first);
   const { extensions } = hello.body;
   const choice = chooseCredential(setup.credentials, extensions.signatureAlgorithms);
   if (choice === undefined) throw noCredential(setup.credentials, extensions.signatureAlgorithms);
-  const alpn = negotiateAlpn(config, setup, hello);
+  const alpn = negotiateAlpn(config, setup.alpn, hello);
 
   // Every protected record is subject to the limit, that of EncryptedExtensions too (RFC 8449 §4).
   const { recordSizeLimit } = extensions;
@@ -93,7 +91,9 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
 
   handshake.clientTraffic.wipe();
   handshake.serverTraffic.wipe();
+  const [ownCertificate] = choice.credential.certificateChain;
   return {
+    version: "TLSv1.3",
     info: {
       role: "server",
       version: "TLSv1.3",
@@ -104,8 +104,10 @@ export function* serverHandshake(config: ServerConfig, io: HandshakeIo): Flow<Es
       peerSignatureScheme: client.verifier?.name ?? null,
       resumed: false,
       helloRetried,
+      extendedMainSecret: true,
       peer: client.peer,
     },
+    bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(ownCertificate) },
     suite,
     readSecret: main.clientTraffic,
     writeSecret: main.serverTraffic,
@@ -125,18 +127,20 @@ interface Hellos {
   readonly helloRetried: boolean;
 }
 
-/** ClientHello, and a second one when the first has no share that is of use. RFC 8446 §4.1. */
-function* exchangeHellos(config: ServerConfig, io: HandshakeIo): Flow<Hellos> {
+/** Everything that the first ClientHello decides, and a second one when the first has no share that is of use. RFC 8446 §4.1. */
+function* exchangeHellos(
+  config: ServerConfig,
+  io: HandshakeIo,
+  first: Received<"client_hello">,
+): Flow<Hellos> {
   const { settings } = config;
-  const first = yield* io.receive("client_hello");
-  io.expectFlightEnd();
   io.allowChangeCipherSpec();
   const hello = checkClientHello(first.body);
   if (first.body.extensions.earlyData !== undefined) {
     io.skipEarlyData(settings.limits.skippedEarlyDataBytes);
   }
   const setup = yield* chooseSetup(config, hello, first.raw);
-  const suite = chooseCipherSuite(settings.cipherSuites, hello.body.cipherSuites);
+  const suite = chooseCipherSuite(settings.tls13Suites, hello.body.cipherSuites);
   const { supportedGroups, keyShare } = hello.body.extensions;
   const { group, share } = chooseGroup(settings.groups, supportedGroups, keyShare);
   io.transcript.start(suite.hash);
@@ -208,19 +212,6 @@ function* exchangeKeys(
   io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
   wipe(sharedSecret);
   return { handshake };
-}
-
-/** The protocol that both want, or null. @throws {TlsAlert} no_application_protocol when there is none. RFC 7301 §3.2. */
-function negotiateAlpn(config: ServerConfig, setup: CompleteSetup, hello: OfferedClientHello): string | null {
-  const offered = hello.body.extensions.applicationLayerProtocolNegotiation;
-  if (offered === undefined || setup.alpn.length === 0) return null;
-  const chosen = chooseAlpn(setup.alpn, hello.alpn);
-  if (chosen !== undefined) return chosen;
-  if (config.alpnMismatch === "ignore") return null;
-  throw new TlsAlert(
-    "no_application_protocol",
-    `no ALPN protocol in common: the client offers ${listed(hello.alpn, (name) => JSON.stringify(name))}`,
-  );
 }
 
 type RequestingClientAuth = Exclude<ClientAuth, { readonly mode: "none" }>;

@@ -1,7 +1,7 @@
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { TlsEngine, Unread } from "../engine/engine.ts";
-import type { ConnectionInfo } from "../handshake/established.ts";
+import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
 import { Application, type AppState } from "./application.ts";
 import { TlsDriver, type WrapState } from "./driver.ts";
 import { protocolSettings, type TlsProtocolOptions } from "./options.ts";
@@ -103,13 +103,13 @@ export class TlsProtocol implements Protocol {
     return unwrapping.promise;
   }
 
-  /** Keying material that both sides can compute and nobody else; see `TlsEngine.exportKeyingMaterial`. RFC 8446 §7.5. */
-  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+  /** Keying material that both sides can compute and nobody else; see `TlsEngine.exportKeyingMaterial`. RFC 8446 §7.5, RFC 5705. */
+  exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
     return this.#driver.engine.exportKeyingMaterial(label, context, length);
   }
 
-  /** The channel binding of RFC 9266, 32 bytes, as SCRAM-PLUS asks for it; see `TlsEngine.channelBinding`. */
-  channelBinding(type: "tls-exporter"): Uint8Array {
+  /** What SCRAM-PLUS and the like bind an authentication to; see `TlsEngine.channelBinding`. */
+  channelBinding(type: ChannelBindingType): Uint8Array {
     return this.#driver.engine.channelBinding(type);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { ClientConfig, type ClientOptions, type ServerTrust } from "../../src/index.ts";
+import { ClientConfig, type ClientOptions, MemorySessionStore, type ServerTrust } from "../../src/index.ts";
 import { testCredential } from "../pitfalls/leaf-certificate.ts";
 import { expectConfigError } from "./config-error.ts";
 
@@ -22,7 +22,19 @@ describe("ClientConfig", () => {
       middleboxCompatibility: true,
       requestOcspResponse: true,
       requestSignedCertificateTimestamps: true,
+      dangerouslyAllowServerWithoutRenegotiationInfo: false,
     });
+  });
+
+  test("keeps its sessions in a store of its own, which a copy shares only when it was named", () => {
+    const base = { serverName: "server.example", trust } as const;
+    const config = new ClientConfig(base);
+    expect(config.settings.sessionStore).toBeInstanceOf(MemorySessionStore);
+    expect(config.with({ alpn: ["h2"] }).settings.sessionStore).not.toBe(config.settings.sessionStore);
+    const sessionStore = new MemorySessionStore();
+    const named = new ClientConfig({ ...base, sessionStore });
+    expect(named.with({ alpn: ["h2"] }).settings.sessionStore).toBe(sessionStore);
+    expect(named.with({ sessionStore: null }).settings.sessionStore).toBeNull();
   });
 
   test("cannot be changed, and is not changed with its options", () => {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 
-import { type ClientAuth, type ClientTrust, ServerConfig } from "../../src/index.ts";
+import { TicketKeys } from "../../src/config/ticket-keys.ts";
+import {
+  type Aead,
+  type ClientAuth,
+  type ClientTrust,
+  nobleProvider,
+  ServerConfig,
+  type TlsCipherSuite,
+} from "../../src/index.ts";
 import { testCredential } from "../pitfalls/leaf-certificate.ts";
 import { expectConfigError } from "./config-error.ts";
 
@@ -133,6 +141,48 @@ describe("ServerConfig", () => {
   ])("refuses client authentication with $what", ({ clientAuth, option, value, allowed }) => {
     const options = { credentials: [own], clientAuth: untyped(clientAuth) };
     expectConfigError(() => new ServerConfig(options), { option, value, allowed });
+  });
+
+  test("gives tickets with keys of its own, unless it is told not to", () => {
+    const config = new ServerConfig({ credentials: [own] });
+    expect(config.ticketKeys).toBeInstanceOf(TicketKeys);
+    expect(config.with({}).ticketKeys).not.toBe(config.ticketKeys);
+    expect(new ServerConfig({ credentials: [own] }).ticketKeys).not.toBe(config.ticketKeys);
+    expect(config.with({ sessionTickets: false }).ticketKeys).toBeNull();
+    expect(config.with({ sessionStore: null }).ticketKeys).toBeInstanceOf(TicketKeys);
+  });
+
+  test("seals tickets with the strongest AEAD of its provider, whatever suites are named, and gives none without one", () => {
+    const provider = nobleProvider();
+    const lengthsOf = (
+      cipherSuites: readonly TlsCipherSuite[],
+      named: readonly string[],
+    ): readonly number[] => {
+      const lengths: number[] = [];
+      const watched = cipherSuites.map((suite) => {
+        const watch = (aead: Aead): Aead => ({
+          ...aead,
+          sealer: (key) => (lengths.push(key.length), aead.sealer(key)),
+        });
+        if (suite.version === "TLSv1.3") return { ...suite, aead: watch(suite.aead) };
+        const { protection } = suite;
+        if (protection.kind === "cbc") return suite;
+        return { ...suite, protection: { ...protection, aead: watch(protection.aead) } };
+      });
+      const { ticketKeys } = new ServerConfig({
+        credentials: [own],
+        provider: { ...provider, cipherSuites: watched },
+        cipherSuites: named,
+      });
+      ticketKeys?.seal(Uint8Array.of(1), provider.random);
+      return lengths;
+    };
+    const aes128 = provider.cipherSuites.filter(({ name }) => name.endsWith("_AES_128_GCM_SHA256"));
+    const cbc = provider.cipherSuites.filter(({ name }) => name.includes("_CBC_"));
+    expect(aes128).toHaveLength(3);
+    expect(lengthsOf(provider.cipherSuites, ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"])).toEqual([32]);
+    expect(lengthsOf([...cbc, ...aes128], ["TLS_AES_128_GCM_SHA256"])).toEqual([16]);
+    expect(lengthsOf(cbc, ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"])).toEqual([]);
   });
 
   test.each([63, 16_386, 1.5])("refuses a recordSizeLimit of %d", (recordSizeLimit) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { choose, settingsFrom, type SettingsOptions } from "../../src/config/settings.ts";
-import { nobleProvider } from "../../src/index.ts";
+import { MemorySessionStore, nobleProvider, type SessionStore, type TlsVersion } from "../../src/index.ts";
 import { expectConfigError } from "./config-error.ts";
 
 const available = [{ name: "red" }, { name: "green" }, { name: "blue" }] as const;
@@ -32,13 +32,17 @@ describe("settingsFrom", () => {
     const settings = settingsFrom({ provider });
     expect(settings).toMatchObject({
       provider,
-      cipherSuites: provider.cipherSuites,
+      versions: ["TLSv1.3", "TLSv1.2"],
+      cipherSuites: provider.cipherSuites.filter(({ name }) => !name.includes("_CBC_")),
       groups: provider.groups,
       signatureVerifiers: provider.signatureVerifiers,
       alpn: [],
       random: provider.random,
       now: Date.now,
+      requireExtendedMainSecret: false,
     });
+    expect(settings.sessionStore).toBeInstanceOf(MemorySessionStore);
+    expect(settingsFrom({ provider }).sessionStore).not.toBe(settings.sessionStore);
     expect(settings.onMessage).toBeUndefined();
     expect(settings.onKeyLog).toBeUndefined();
     expect(settings.recordPadding).toBeUndefined();
@@ -64,7 +68,7 @@ describe("settingsFrom", () => {
   test("does not offer what its provider does not have", () => {
     const { cipherSuites } = nobleProvider();
     const provider = nobleProvider({ cipherSuites: cipherSuites.slice(0, 1) });
-    expect(settingsFrom({ provider }).cipherSuites).toHaveLength(1);
+    expect(settingsFrom({ provider })).toMatchObject({ cipherSuites: [{}], versions: ["TLSv1.3"] });
     expectConfigError(() => settingsFrom({ provider, cipherSuites: ["TLS_AES_128_GCM_SHA256"] }), {
       option: "cipherSuites",
       value: '"TLS_AES_128_GCM_SHA256"',
@@ -96,4 +100,173 @@ describe("settingsFrom", () => {
       expectConfigError(() => settingsFrom(options), { option, value: "7", allowed: "a function" });
     },
   );
+});
+
+describe("versions", () => {
+  const GCM = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+  const CBC = "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA";
+  const OF_13 = "TLS_AES_128_GCM_SHA256";
+
+  test.each<{ what: string; options: SettingsOptions; versions: readonly TlsVersion[] }>([
+    { what: "nothing is said", options: {}, versions: ["TLSv1.3", "TLSv1.2"] },
+    {
+      what: "both are named",
+      options: { versions: ["TLSv1.3", "TLSv1.2"] },
+      versions: ["TLSv1.3", "TLSv1.2"],
+    },
+    {
+      what: "both are named, the lower first",
+      options: { versions: ["TLSv1.2", "TLSv1.3"] },
+      versions: ["TLSv1.3", "TLSv1.2"],
+    },
+    { what: "one is named twice", options: { versions: ["TLSv1.2", "TLSv1.2"] }, versions: ["TLSv1.2"] },
+    { what: "TLS 1.3 is named", options: { versions: ["TLSv1.3"] }, versions: ["TLSv1.3"] },
+    { what: "TLS 1.2 is named", options: { versions: ["TLSv1.2"] }, versions: ["TLSv1.2"] },
+    { what: "only suites of TLS 1.3 are named", options: { cipherSuites: [OF_13] }, versions: ["TLSv1.3"] },
+    { what: "only suites of TLS 1.2 are named", options: { cipherSuites: [GCM] }, versions: ["TLSv1.2"] },
+    {
+      what: "suites of both are named",
+      options: { cipherSuites: [GCM, OF_13] },
+      versions: ["TLSv1.3", "TLSv1.2"],
+    },
+    { what: "no group is one of TLS 1.2", options: { groups: ["X25519MLKEM768"] }, versions: ["TLSv1.3"] },
+    {
+      what: "no group is one of TLS 1.2, and its suites are named",
+      options: { groups: ["X25519MLKEM768"], cipherSuites: [GCM, OF_13] },
+      versions: ["TLSv1.3"],
+    },
+  ])("are $versions when $what", ({ options, versions }) => {
+    const settings = settingsFrom(options);
+    expect(settings.versions).toEqual(versions);
+    expect(settings.tls13Suites.length > 0).toBe(versions.includes("TLSv1.3"));
+    expect(settings.tls12Suites.length > 0).toBe(versions.includes("TLSv1.2"));
+    expect(new Set(settings.cipherSuites)).toEqual(
+      new Set([...settings.tls13Suites, ...settings.tls12Suites]),
+    );
+    for (const { version } of settings.cipherSuites) expect(versions).toContain(version);
+  });
+
+  test("leave out the suites of a version that is not spoken, and keep the order of the others", () => {
+    const cipherSuites = [GCM, OF_13, "TLS_CHACHA20_POLY1305_SHA256"];
+    const settings = settingsFrom({ versions: ["TLSv1.3"], cipherSuites });
+    expect(settings.cipherSuites.map(({ name }) => name)).toEqual(cipherSuites.slice(1));
+  });
+
+  const allowed =
+    /^at least one of TLSv1\.3, TLSv1\.2, with a cipher suite and a group for each; here are such for /;
+  test.each<{ what: string; options: SettingsOptions; value: string; possible: string }>([
+    { what: "no version", options: { versions: [] }, value: "[]", possible: "TLSv1.3, TLSv1.2" },
+    {
+      what: "a version that does not exist",
+      options: { versions: ["TLSv1.1"] as never },
+      value: '"TLSv1.1"',
+      possible: "TLSv1.3, TLSv1.2",
+    },
+    {
+      what: "one that does not exist beside one that does",
+      options: { versions: ["TLSv1.3", "SSLv3"] as never },
+      value: '"SSLv3"',
+      possible: "TLSv1.3, TLSv1.2",
+    },
+    {
+      what: "TLS 1.2 without a suite",
+      options: { versions: ["TLSv1.2"], cipherSuites: [OF_13] },
+      value: '"TLSv1.2"',
+      possible: "TLSv1.3",
+    },
+    {
+      what: "TLS 1.3 without a suite, beside TLS 1.2",
+      options: { versions: ["TLSv1.3", "TLSv1.2"], cipherSuites: [CBC] },
+      value: '"TLSv1.3"',
+      possible: "TLSv1.2",
+    },
+    {
+      what: "TLS 1.2 without an elliptic curve",
+      options: { versions: ["TLSv1.2"], groups: ["X25519MLKEM768"] },
+      value: '"TLSv1.2"',
+      possible: "TLSv1.3",
+    },
+    {
+      what: "TLS 1.2 with neither",
+      options: { versions: ["TLSv1.2"], groups: ["X25519MLKEM768"], cipherSuites: [GCM] },
+      value: '"TLSv1.2"',
+      possible: "none",
+    },
+  ])("are refused when they are $what, which says what there is", ({ options, value, possible }) => {
+    expectConfigError(() => settingsFrom(options), { option: "versions", value, allowed });
+    expectConfigError(() => settingsFrom(options), {
+      option: "versions",
+      value,
+      allowed: new RegExp(`here are such for ${possible}$`),
+    });
+  });
+
+  test("have to be possible when they are not named", () => {
+    expectConfigError(() => settingsFrom({ groups: ["X25519MLKEM768"], cipherSuites: [GCM] }), {
+      option: "cipherSuites",
+      value: `["${GCM}"]`,
+      allowed: "a suite of TLSv1.3, or one of TLSv1.2 together with an elliptic curve in groups",
+    });
+  });
+});
+
+describe("CBC suites", () => {
+  const CBC = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384";
+
+  test("are used only when they are named, alone or beside others", () => {
+    for (const cipherSuites of [undefined, [CBC], ["TLS_AES_128_GCM_SHA256", CBC]]) {
+      const { tls12Suites } = settingsFrom(cipherSuites === undefined ? {} : { cipherSuites });
+      const names = tls12Suites.filter(({ protection }) => protection.kind === "cbc").map(({ name }) => name);
+      expect(names).toEqual(cipherSuites === undefined ? [] : [CBC]);
+    }
+  });
+
+  test("are not what a provider of nothing else leaves", () => {
+    const provider = nobleProvider();
+    const cipherSuites = provider.cipherSuites.filter(({ name }) => name.includes("_CBC_"));
+    expectConfigError(() => settingsFrom({ provider: { ...provider, cipherSuites } }), {
+      option: "cipherSuites",
+      value: "[]",
+      allowed: "a suite of TLSv1.3",
+    });
+    expect(settingsFrom({ provider: { ...provider, cipherSuites }, cipherSuites: [CBC] }).versions).toEqual([
+      "TLSv1.2",
+    ]);
+  });
+});
+
+describe("sessionStore", () => {
+  const store: SessionStore = { get: () => null, put: () => undefined, take: () => null };
+
+  test("is taken as it is, or null", () => {
+    expect(settingsFrom({ sessionStore: store }).sessionStore).toBe(store);
+    expect(settingsFrom({ sessionStore: null }).sessionStore).toBeNull();
+  });
+
+  test.each([
+    ["without get", { ...store, get: undefined }],
+    ["without put", { ...store, put: undefined }],
+    ["without take", { ...store, take: undefined }],
+    ["with a method that is none", { ...store, get: "get" }],
+    ["that is a Map", new Map()],
+  ])("is refused %s", (_what, sessionStore) => {
+    expectConfigError(() => settingsFrom({ sessionStore: sessionStore as never }), {
+      option: "sessionStore",
+      value: sessionStore instanceof Map ? "Map" : "Object",
+      allowed: "null, or a store with the methods get, put and take",
+    });
+  });
+
+  test("is refused when it is no object", () => {
+    for (const [sessionStore, value] of [
+      [true, "true"],
+      ["memory", '"memory"'],
+    ] as const) {
+      expectConfigError(() => settingsFrom({ sessionStore: sessionStore as never }), {
+        option: "sessionStore",
+        value,
+        allowed: "null, or a store",
+      });
+    }
+  });
 });

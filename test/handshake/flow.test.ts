@@ -28,6 +28,40 @@ describe("FlowRunner", () => {
     expect(runner.state).toEqual({ is: "done", value: "key_update 1" });
   });
 
+  test("hands a ChangeCipherSpec to the flow that waits for one, which has no name to expect", () => {
+    const io = new HandshakeIo(noPort);
+    const before = digestOf(io);
+    const runner = new FlowRunner(
+      (function* (): Flow<string> {
+        yield* io.receiveChangeCipherSpec();
+        const { name } = yield* receiveUnrecorded("key_update");
+        return `change_cipher_spec ${name}`;
+      })(),
+    );
+    expect(runner.awaitsChangeCipherSpec).toBe(false);
+    runner.start();
+    expect(runner.state).toEqual({ is: "waiting", expected: [] });
+    expect(runner.awaitsChangeCipherSpec).toBe(true);
+    runner.deliver(undefined);
+    expect(runner.state).toEqual({ is: "waiting", expected: ["key_update"] });
+    expect(runner.awaitsChangeCipherSpec).toBe(false);
+    runner.deliver(KEY_UPDATE);
+    expect(runner.state).toEqual({ is: "done", value: "change_cipher_spec key_update" });
+    expect(runner.awaitsChangeCipherSpec).toBe(false);
+    expect(digestOf(io)).toEqual(before);
+  });
+
+  test("lets a flow refuse a message in place of ChangeCipherSpec", () => {
+    const io = new HandshakeIo(noPort);
+    const before = digestOf(io);
+    const runner = new FlowRunner(io.receiveChangeCipherSpec());
+    runner.start();
+    expect(() => runner.deliver(KEY_UPDATE)).toThrow(
+      "unexpected_message: got key_update where change_cipher_spec is due",
+    );
+    expect(digestOf(io)).toEqual(before);
+  });
+
   test("goes through values without suspending", () => {
     const runner = new FlowRunner(
       (function* (): Flow<number> {
@@ -48,11 +82,14 @@ describe("FlowRunner", () => {
     const { state } = runner;
     if (state.is !== "parked") throw new Error(state.is);
     expect(state.isSettled).toBe(false);
+    expect(runner.isParked).toBe(true);
+    expect(runner.awaitsChangeCipherSpec).toBe(false);
     expect(() => runner.resume()).toThrow(TypeError);
     expect(() => runner.deliver(KEY_UPDATE)).toThrow(TypeError);
     await state.settled;
     expect(runner.state).toMatchObject({ is: "parked", isSettled: true });
     runner.resume();
+    expect(runner.isParked).toBe(false);
     expect(runner.state).toEqual({ is: "done", value: "late" });
     expect(() => runner.resume()).toThrow(TypeError);
     expect(() => runner.deliver(KEY_UPDATE)).toThrow(TypeError);
@@ -113,6 +150,7 @@ describe("FlowRunner", () => {
 test("a flow that is called without yield* does nothing", () => {
   const io = new HandshakeIo(noPort);
   io.receive("finished");
+  io.receiveChangeCipherSpec();
   expect(io.transcript.hash).toBeUndefined();
 });
 

@@ -1,31 +1,39 @@
 import { concatBytes } from "../../src/bytes.ts";
 import { HandshakeType } from "../../src/index.ts";
-import { encodeHandshake, handshakeMessages } from "../../src/messages/handshake.ts";
+import { encodeHandshake, handshakeMessages, type HandshakeName } from "../../src/messages/handshake.ts";
 import { SCENARIOS, sceneOf } from "./scenarios.ts";
+import { scene12Of, SCENARIOS12 } from "./scenarios12.ts";
 
 /** A whole handshake message, and what it is. */
 export interface Message {
-  /** Of a message of TLS 1.3 its name there, or else that of its type. */
+  /** As `handshakeMessages` has it, or else the name of its type. */
   readonly name: string;
   readonly raw: Uint8Array;
 }
 
-/** Messages of every type there is, all well formed: those of TLS 1.3 as real handshakes have them. */
+/** Messages of every type there is, all well formed: those of both versions as real handshakes have them. */
 export const MESSAGES: readonly Message[] = [...recorded(), ...made(), ...fromElsewhere()];
+
+/** The bytes of one of {@link MESSAGES}. */
+export function foreign(name: HandshakeName): Uint8Array {
+  const message = MESSAGES.find((candidate) => candidate.name === name);
+  if (message === undefined) throw new Error(`no ${name}`);
+  return message.raw;
+}
 
 function recorded(): readonly Message[] {
   const found = new Map<string, Message>();
-  for (const scenario of SCENARIOS) {
-    const scene = sceneOf(scenario);
+  for (const scene of [...SCENARIOS.map(sceneOf), ...SCENARIOS12.map(scene12Of)]) {
     for (let step = scene.peer.peek(); step !== undefined; step = scene.peer.peek()) {
-      found.set(step.name, { name: step.name, raw: step.raw });
+      const { name, raw } = step;
+      if (raw !== undefined && !found.has(name)) found.set(name, { name, raw });
       scene.play();
     }
   }
   return [...found.values()];
 }
 
-/** Those of TLS 1.3 that no handshake of ours has. */
+/** Those that no handshake of ours has. */
 function made(): readonly Message[] {
   return [
     {
@@ -39,6 +47,7 @@ function made(): readonly Message[] {
       }),
     },
     { name: "key_update", raw: encodeHandshake("key_update", { requestUpdate: 0 }) },
+    { name: "hello_request", raw: encodeHandshake("hello_request", {}) },
     { name: "end_of_early_data", raw: encodeHandshake("end_of_early_data", {}) },
     {
       name: "compressed_certificate",
@@ -51,20 +60,11 @@ function made(): readonly Message[] {
   ];
 }
 
-/** Those of TLS 1.2, those that are reserved, and those that nobody knows. */
+/** Those that are reserved, and those that nobody knows. */
 function fromElsewhere(): readonly Message[] {
   const known = new Set<number>(Object.values(handshakeMessages).map(({ type }) => type));
   const others = Object.entries(HandshakeType).filter(([, type]) => !known.has(type));
-  const bodies: Readonly<Record<string, Uint8Array>> = {
-    server_key_exchange: concatBytes(Uint8Array.of(3, 0, 29, 32), new Uint8Array(32)),
-    client_key_exchange: concatBytes(Uint8Array.of(32), new Uint8Array(32)),
-    certificate_status: Uint8Array.of(1, 0, 0, 1, 0x30),
-    message_hash: new Uint8Array(32),
-  };
   return [...others, ["hello_verify_request", 3] as const, ["unknown 99", 99] as const].map(
-    ([name, type]) => {
-      const body = bodies[name] ?? new Uint8Array();
-      return { name, raw: concatBytes(Uint8Array.of(type, 0, 0, body.length), body) };
-    },
+    ([name, type]) => ({ name, raw: concatBytes(Uint8Array.of(type, 0, 0, 32), new Uint8Array(32)) }),
   );
 }

@@ -1,43 +1,58 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { AlertName } from "../../src/alert.ts";
+import type { TlsVersion } from "../../src/index.ts";
 import { handshakeMessages, type HandshakeName } from "../../src/messages/handshake.ts";
 
 /** What is true of a connection, as far as the next state depends on it. */
 export type Facts = Readonly<Record<string, boolean>>;
 
+/** What a peer sends in a handshake: a message, or the ChangeCipherSpec of TLS 1.2. */
+export type Sent = HandshakeName | "change_cipher_spec";
+
 export interface Transition {
-  readonly receives: HandshakeName;
+  readonly receives: Sent;
   readonly if: Facts;
   readonly sets: Facts;
-  readonly next: string;
+  /** A state of this machine, or a name under `elsewhere`. Absent when {@link alert} is the answer. */
+  readonly next?: string;
+  /** The fatal answer. */
+  readonly alert?: AlertName;
+  /** The answer that is none. */
+  readonly warning?: AlertName;
+  /** It is no part of the handshake. */
+  readonly passedOver?: true;
 }
 
 export interface State {
   readonly name: string;
-  readonly readKeys: "none" | "early data" | "handshake" | "application";
-  readonly changeCipherSpec: "drop" | "refuse";
+  readonly readKeys: "none" | "early data" | "handshake" | "application" | "connection";
+  readonly changeCipherSpec: "drop" | "refuse" | "defer" | "due";
   readonly applicationData: "deliver" | "refuse";
   readonly transitions: readonly Transition[];
 }
 
-/** The machine of a role. RFC 8446 A.1, A.2. */
-export function machineOf(role: "client" | "server"): Machine {
-  return MACHINES[role];
+/** The machine of a role. RFC 8446 A.1, A.2, or RFC 5246 §7.3. */
+export function machineOf(role: "client" | "server", version: TlsVersion): Machine {
+  return MACHINES[version][role];
 }
 
-/** A machine of `vectors/state-machine.json`. */
+/** A machine of `vectors/state-machine.json` or `vectors/state-machine12.json`. */
 export class Machine {
+  readonly version: TlsVersion;
   readonly states: ReadonlyMap<string, State>;
   readonly start: State;
   readonly end: State;
 
   /** @throws {Error} for data in which something is missing, unknown or ambiguous. */
-  constructor(role: "client" | "server") {
-    const path = join(import.meta.dirname, "../../vectors/state-machine.json");
+  constructor(role: "client" | "server", version: TlsVersion) {
+    this.version = version;
+    const { name: fileName, source } = FILES[version];
+    const path = join(import.meta.dirname, "../../vectors", fileName);
     const file = JSON.parse(readFileSync(path, "utf8")) as MachineFile;
     const machine = file.machines.find((candidate) => candidate.role === role);
-    if (machine === undefined || !file.source.includes("RFC 8446 Appendix A")) throw new Error(`no ${role}`);
+    if (machine === undefined || !file.source.includes(source)) throw new Error(`no ${role}`);
     this.states = new Map(
       machine.states.map((state) => [
         state.name,
@@ -49,10 +64,13 @@ export class Machine {
     );
     this.start = this.#state(machine.start);
     this.end = this.#state(machine.end);
-    for (const { name, transitions } of this.states.values()) {
-      for (const { receives, next, if: condition, sets } of transitions) {
-        this.#state(next);
-        if (!(receives in handshakeMessages)) throw new Error(`${name}: no message ${receives}`);
+    for (const { name, transitions, changeCipherSpec } of this.states.values()) {
+      const isDue = transitions.some(({ receives }) => receives === "change_cipher_spec");
+      if (isDue !== (changeCipherSpec === "due")) throw new Error(`${name}: is ChangeCipherSpec due?`);
+      for (const { receives, next, alert, if: condition, sets } of transitions) {
+        if ((next === undefined) === (alert === undefined)) throw new Error(`${name}: next or alert?`);
+        if (next !== undefined && !(next in file.elsewhere)) this.#state(next);
+        if (!isDue && !(receives in handshakeMessages)) throw new Error(`${name}: no message ${receives}`);
         for (const fact of Object.keys({ ...condition, ...sets })) {
           if (!(fact in file.facts)) throw new Error(`${name}: no fact ${fact}`);
         }
@@ -60,24 +78,41 @@ export class Machine {
     }
   }
 
-  /** Names of the messages that `state` accepts, sorted. */
-  accepted(state: State, facts: Facts): readonly HandshakeName[] {
-    return state.transitions
-      .filter((transition) => holds(transition, facts))
+  /** What `state` takes without ending the connection, sorted. */
+  accepted(state: State, facts: Facts): readonly Sent[] {
+    return possible(state, facts)
+      .filter(({ next }) => next !== undefined)
       .map(({ receives }) => receives)
       .toSorted();
   }
 
+  /** What a flow waits for in `state`, sorted. */
+  awaited(state: State, facts: Facts): readonly Sent[] {
+    return possible(state, facts)
+      .filter(({ passedOver }) => passedOver === undefined)
+      .map(({ receives }) => receives)
+      .toSorted();
+  }
+
+  /** The alert that `message`, which is not accepted, gets in `state`. */
+  refusal(state: State, facts: Facts, message: string): AlertName {
+    const refusal = possible(state, facts).find(({ receives }) => receives === message);
+    return refusal?.alert ?? "unexpected_message";
+  }
+
   /** Where `message` leads. @throws {Error} unless exactly one transition is possible. */
-  follow(state: State, facts: Facts, message: string): { readonly state: State; readonly facts: Facts } {
-    const possible = state.transitions.filter(
-      (transition) => transition.receives === message && holds(transition, facts),
-    );
-    const [transition] = possible;
-    if (transition === undefined || possible.length > 1) {
-      throw new Error(`${state.name}: ${possible.length} transitions with ${message}`);
+  follow(
+    state: State,
+    facts: Facts,
+    message: string,
+  ): { readonly state: State; readonly facts: Facts; readonly warning: AlertName | undefined } {
+    const transitions = possible(state, facts).filter(({ receives }) => receives === message);
+    const [transition] = transitions;
+    if (transition?.next === undefined || transitions.length > 1) {
+      throw new Error(`${state.name}: ${transitions.length} transitions with ${message}`);
     }
-    return { state: this.#state(transition.next), facts: { ...facts, ...transition.sets } };
+    const { next, sets, warning } = transition;
+    return { state: this.#state(next), facts: { ...facts, ...sets }, warning };
   }
 
   #state(name: string): State {
@@ -90,18 +125,30 @@ export class Machine {
 interface MachineFile {
   readonly source: string;
   readonly facts: Readonly<Record<string, string>>;
+  /** What may stand as `next` and is no state of this file. */
+  readonly elsewhere: Readonly<Record<string, string>>;
   readonly machines: readonly {
     readonly role: string;
     readonly start: string;
     readonly end: string;
     readonly states: readonly (Omit<State, "transitions"> & {
-      readonly transitions: readonly (Pick<Transition, "receives" | "next"> & Partial<Transition>)[];
+      readonly transitions: readonly (Omit<Transition, "if" | "sets"> & Partial<Transition>)[];
     })[];
   }[];
 }
 
-function holds({ if: condition }: Transition, facts: Facts): boolean {
-  return Object.entries(condition).every(([fact, value]) => (facts[fact] ?? false) === value);
+function possible({ transitions }: State, facts: Facts): readonly Transition[] {
+  return transitions.filter(({ if: condition }) =>
+    Object.entries(condition).every(([fact, value]) => (facts[fact] ?? false) === value),
+  );
 }
 
-const MACHINES = { client: new Machine("client"), server: new Machine("server") };
+const FILES = {
+  "TLSv1.3": { name: "state-machine.json", source: "RFC 8446 Appendix A" },
+  "TLSv1.2": { name: "state-machine12.json", source: "RFC 5246 §7.3" },
+} as const;
+
+const MACHINES = {
+  "TLSv1.3": { client: new Machine("client", "TLSv1.3"), server: new Machine("server", "TLSv1.3") },
+  "TLSv1.2": { client: new Machine("client", "TLSv1.2"), server: new Machine("server", "TLSv1.2") },
+} as const;

@@ -1,23 +1,16 @@
 import { ClientConfig, type ClientOptions, ServerConfig, type ServerOptions } from "../../src/index.ts";
 import { Scene, ScriptedPeer } from "../support/scripted-peer.ts";
-import { type Facts, machineOf, type State } from "./machine.ts";
+import { type Facts, machineOf } from "./machine.ts";
+import { type Point, pointsOfWalk, type Walk } from "./points.ts";
 import { toyCredential, toyProvider } from "./toy-provider.ts";
 
-/** A handshake, seen from one side. */
+/** A handshake of TLS 1.3, seen from one side. */
 export interface Scenario {
   readonly title: string;
   readonly role: "client" | "server";
   readonly client: ClientConfig;
   readonly server: ServerConfig;
   /** What is true at the start. */
-  readonly facts: Facts;
-}
-
-/** A point of a scenario at which the subject waits. */
-export interface Point {
-  /** Messages that the peer has sent. */
-  readonly played: readonly string[];
-  readonly state: State;
   readonly facts: Facts;
 }
 
@@ -51,59 +44,76 @@ const clientAuth = { mode: "request", dangerouslyAcceptAnyCertificate: true } as
 const askingServer = toyServer({ clientAuth });
 const retryingServer = toyServer({ groups: ["secp256r1"] });
 const retryingAskingServer = toyServer({ groups: ["secp256r1"], helloRetryCookie: true, clientAuth });
+const tls13 = { versions: ["TLSv1.3"] } as const;
+/** As they are by default; the first message settles on TLS 1.3. */
+const bothVersions = true;
 
 /** Ways through both machines: together they take every transition that this engine has. */
 export const SCENARIOS: readonly Scenario[] = [
-  { title: "client", role: "client", client: plainClient, server: plainServer, facts: {} },
+  { title: "client", role: "client", client: plainClient, server: plainServer, facts: { bothVersions } },
   {
     title: "client that is asked for a certificate",
     role: "client",
     client: answeringClient,
     server: askingServer,
-    facts: {},
+    facts: { bothVersions },
   },
   {
     title: "client that is asked for a second ClientHello",
     role: "client",
     client: missingClient,
     server: retryingServer,
-    facts: {},
+    facts: { bothVersions },
   },
   {
     title: "client that is asked for a second ClientHello with a cookie, and for a certificate",
     role: "client",
     client: missingAnsweringClient,
     server: retryingAskingServer,
-    facts: {},
+    facts: { bothVersions },
   },
-  { title: "server", role: "server", client: plainClient, server: plainServer, facts: {} },
+  { title: "server", role: "server", client: plainClient, server: plainServer, facts: { bothVersions } },
   {
     title: "server that gets a certificate",
     role: "server",
     client: answeringClient,
     server: askingServer,
-    facts: { clientAuth: true },
+    facts: { bothVersions, clientAuth: true },
   },
   {
     title: "server that gets an empty Certificate",
     role: "server",
     client: plainClient,
     server: askingServer,
-    facts: { clientAuth: true, certificateEmpty: true },
+    facts: { bothVersions, clientAuth: true, certificateEmpty: true },
   },
   {
     title: "server that asks for a second ClientHello",
     role: "server",
     client: missingClient,
     server: retryingServer,
-    facts: { retryNeeded: true },
+    facts: { bothVersions, retryNeeded: true },
   },
   {
     title: "server that asks for a second ClientHello with a cookie, and for a certificate",
     role: "server",
     client: missingAnsweringClient,
     server: retryingAskingServer,
-    facts: { retryNeeded: true, clientAuth: true },
+    facts: { bothVersions, retryNeeded: true, clientAuth: true },
+  },
+  {
+    title: "client of TLS 1.3 alone that is asked for a second ClientHello",
+    role: "client",
+    client: toyClient({ ...tls13, keyShares: ["x25519"] }),
+    server: retryingServer,
+    facts: {},
+  },
+  {
+    title: "server of TLS 1.3 alone that gets a certificate",
+    role: "server",
+    client: answeringClient,
+    server: toyServer({ ...tls13, clientAuth }),
+    facts: { clientAuth: true },
   },
 ];
 
@@ -124,24 +134,24 @@ export function twoScripted({ role, client, server }: Scenario): {
     : { subject: serverSide, peer: clientSide };
 }
 
+/** The scenario, to be walked. */
+export function walkOf(scenario: Scenario): Walk {
+  return {
+    machine: machineOf(scenario.role, "TLSv1.3"),
+    facts: scenario.facts,
+    start: () => sceneOf(scenario),
+    twoSides: () => twoScripted(scenario),
+  };
+}
+
 /** All points of a scenario, from the start to the end of the machine. */
 export function pointsOf(scenario: Scenario): readonly Point[] {
-  const machine = machineOf(scenario.role);
-  const scene = sceneOf(scenario);
-  let { state, facts }: { state: State; facts: Facts } = { state: machine.start, facts: scenario.facts };
-  const points: Point[] = [{ played: [], state, facts }];
-  while (scene.peer.peek() !== undefined) {
-    const message = scene.play();
-    ({ state, facts } = machine.follow(state, facts, message));
-    points.push({ played: [...(points.at(-1)?.played ?? []), message], state, facts });
-  }
-  if (state !== machine.end) throw new Error(`${scenario.title} ends in ${state.name}`);
-  return points;
+  return pointsOfWalk(walkOf(scenario));
 }
 
 /** A scene that was played up to `point`. */
-export function sceneAt(scenario: Scenario, point: Point): Scene {
+export function sceneAt(scenario: Scenario, { played }: Point): Scene {
   const scene = sceneOf(scenario);
-  scene.playTimes(point.played.length);
+  scene.playTimes(played.length);
   return scene;
 }

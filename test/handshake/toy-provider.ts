@@ -23,16 +23,16 @@ export function toyProvider(): CryptoProvider {
   const { cipherSuites, random } = nobleProvider();
   return {
     name: "toy",
-    cipherSuites: cipherSuites.map((suite) => ({
-      ...suite,
-      hash: suite.hash.name === "SHA-256" ? sha256 : suite.hash,
-    })),
+    cipherSuites: cipherSuites.map((suite) =>
+      suite.hash.name === "SHA-256" ? { ...suite, hash: sha256 } : suite,
+    ),
     groups: [toyGroup("x25519"), toyGroup("secp256r1")],
     signatureVerifiers: [
       {
         id: SignatureScheme.ecdsa_secp256r1_sha256,
         name: "ecdsa_secp256r1_sha256",
         keyType: "ecdsa-p256",
+        tls12KeyTypes: ["ecdsa-p256"],
         inHandshake: true,
         verify: (subjectPublicKeyInfo, message, signature) =>
           equalBytes(signature, toySignature(subjectPublicKeyInfo, message)),
@@ -58,6 +58,7 @@ export async function toyCredential(commonName: string): Promise<Credential> {
 const sha256: Hash = {
   name: "SHA-256",
   outputLength: 32,
+  blockLength: 64,
   digest: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
   start: () => {
     const running = createHash("sha256");
@@ -77,6 +78,7 @@ function toyGroup(name: "x25519" | "secp256r1"): KeyExchangeGroup {
   return {
     id,
     name,
+    inTls12: true,
     generate: (random) => {
       const own = random(LENGTH);
       return {

@@ -1,0 +1,33 @@
+import { TlsAlert } from "../alert.ts";
+import type { ClientConfig } from "../config/client.ts";
+import { sendClientHello } from "./client-hello.ts";
+import { clientHandshake12 } from "./client12.ts";
+import { clientHandshake13 } from "./client13.ts";
+import type { Established } from "./established.ts";
+import type { Flow } from "./flow.ts";
+import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
+import { findSession } from "./resume12.ts";
+import { checkServerVersion } from "./version.ts";
+
+/**
+ * A client's handshake: one ClientHello for all versions, and then that of the version which the server has chosen. RFC 8446 §4.1.
+ */
+export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Established> {
+  const { versions } = config.settings;
+  const session = versions.includes("TLSv1.2") ? yield* findSession(config, io) : undefined;
+  const offer = yield* sendClientHello(config, io, session);
+  if (versions.includes("TLSv1.3")) io.allowChangeCipherSpec();
+  const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request", "tls12_server_hello");
+  if (answer.name === "tls12_server_hello") {
+    checkServerVersion(versions, answer.body);
+    io.startVersion("TLSv1.2");
+    return yield* clientHandshake12(config, io, offer, answer);
+  }
+  if (!versions.includes("TLSv1.3")) {
+    throw new TlsAlert(
+      "unsupported_extension",
+      `server answers with TLS 1.3, and ${versions.join(" or ")} was offered`,
+    );
+  }
+  return yield* clientHandshake13(config, io, offer, answer);
+}
