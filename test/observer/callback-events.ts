@@ -1,5 +1,6 @@
 import { MessageContentType, type TlsMessage } from "../../src/config/hooks.ts";
-import { ContentType } from "../../src/messages/codepoints.ts";
+import type { TlsVersion } from "../../src/config/settings.ts";
+import { ContentType, ProtocolVersion } from "../../src/messages/codepoints.ts";
 
 /** Something in a record that callbacks report. */
 export interface Happening {
@@ -7,23 +8,25 @@ export interface Happening {
   readonly data: Uint8Array;
 }
 
-const TLS_1_2 = 0x0303;
-const TLS_1_3 = 0x0304;
 /** OpenSSL's number for ChangeCipherSpec as a message. */
 const CHANGE_CIPHER_SPEC_MESSAGE = 0x0101;
 
 /** What the callback of the side that wrote it is told; the inner content type has another version there. */
-export function writtenEvent(happening: Happening): TlsMessage {
+export function writtenEvent(happening: Happening, version: TlsVersion): TlsMessage {
   return {
-    ...readEvent(happening),
+    ...readEvent(happening, version),
     direction: "write",
-    ...(happening.is === "inner" && { version: TLS_1_2 }),
+    ...(happening.is === "inner" && { version: ProtocolVersion["TLSv1.2"] }),
   };
 }
 
-/** What the callback of the side that has read it is told. */
-export function readEvent({ is, data }: Happening): TlsMessage {
+/**
+ * What the callback of the side that has read it is told.
+ * @param spoken the version that this side takes the connection for at this point.
+ */
+export function readEvent({ is, data }: Happening, spoken: TlsVersion): TlsMessage {
   const direction = "read";
+  const version = ProtocolVersion[spoken];
   const [first = 0, second = 0, third = 0] = data;
   switch (is) {
     case "header":
@@ -37,19 +40,19 @@ export function readEvent({ is, data }: Happening): TlsMessage {
     case "inner":
       return {
         direction,
-        version: TLS_1_3,
+        version: ProtocolVersion["TLSv1.3"],
         contentType: MessageContentType.INNER_CONTENT_TYPE,
         messageType: first,
         data,
       };
     case "handshake":
-      return { direction, version: TLS_1_3, contentType: ContentType.handshake, messageType: first, data };
+      return { direction, version, contentType: ContentType.handshake, messageType: first, data };
     case "alert":
-      return { direction, version: TLS_1_3, contentType: ContentType.alert, messageType: second, data };
+      return { direction, version, contentType: ContentType.alert, messageType: second, data };
     case "change_cipher_spec":
       return {
         direction,
-        version: TLS_1_3,
+        version,
         contentType: ContentType.change_cipher_spec,
         messageType: CHANGE_CIPHER_SPEC_MESSAGE,
         data,

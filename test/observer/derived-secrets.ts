@@ -9,18 +9,21 @@ import {
 } from "../../src/schedule/tls13.ts";
 import type { SecretContext, SecretLabel, Side } from "../support/observer.ts";
 
-/** What {@link DerivedSecrets} derives from. */
-export interface DerivedSecretsOptions {
-  /** The side whose private key is known. */
+/** A side whose private key is known. */
+export interface KnownSide {
   readonly side: Side;
   /** Its private key for a group, as its key exchange draws it. */
   readonly privateKey: (group: KeyExchangeGroup, length: number) => Uint8Array;
+}
+
+/** What {@link DerivedSecrets} derives from. */
+export interface DerivedSecretsOptions extends KnownSide {
   /** The PSK of a ticket; undefined when it is not known. */
   readonly preSharedKey?: (ticket: Uint8Array) => Uint8Array | undefined;
 }
 
 /**
- * The secrets of a connection from the ephemeral private key of one side, by our key exchange and our key schedule.
+ * The secrets of a TLS 1.3 connection from the ephemeral private key of one side, by our key exchange and our key schedule.
  * {@link find} is a source for an observer.
  */
 export class DerivedSecrets {
@@ -37,6 +40,7 @@ export class DerivedSecrets {
   readonly find = (label: SecretLabel, context: SecretContext): Uint8Array | undefined => {
     switch (label) {
       case "CLIENT_EARLY_TRAFFIC_SECRET":
+      case "CLIENT_RANDOM":
         return undefined;
       case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
         return this.#found.get(label) ?? this.#keep(label, this.#handshakeStage(context).clientTraffic.bytes);
@@ -110,11 +114,13 @@ export class DerivedSecrets {
   }
 }
 
-function requireSame(group: string, computed: Uint8Array, sent: Uint8Array): void {
+/** @throws {Error} unless the share that was `sent` is the one of the private key. */
+export function requireSame(group: string, computed: Uint8Array, sent: Uint8Array): void {
   if (!equalBytes(computed, sent)) throw new Error(`the ${group} share is not that of the private key`);
 }
 
-function atOnce<T>(value: Awaitable<T>): T {
+/** What our own provider gives, which always answers at once. */
+export function atOnce<T>(value: Awaitable<T>): T {
   if (typeof value === "object" && value !== null && "then" in value) throw new Error("a promise was given");
   return value as T;
 }

@@ -2,29 +2,23 @@ import { describe, expect, test } from "vitest";
 
 import { ascii } from "../../src/bytes.ts";
 import {
-  ClientConfig,
   type ClientOptions,
   type ClientTrust,
   credential,
   HandshakeType,
   pinned,
-  ServerConfig,
   type ServerOptions,
   type ServerTrust,
-  type TlsMessage,
 } from "../../src/index.ts";
 import { testCertificate } from "../support/certificates.ts";
-import { ConnectionObserver, eventRow, keyLogSecrets, type Side } from "../support/observer.ts";
-import { byteByByte, Pair, whole, type Split } from "../support/pair.ts";
+import { eventRow, type Side } from "../support/observer.ts";
+import { byteByByte, whole } from "../support/pair.ts";
+import { brief, type Course, rows, WatchedPeers } from "./watched-pair.ts";
 
-interface Case {
+interface Case extends Course {
   readonly name: string;
   readonly client?: Partial<ClientOptions>;
   readonly server?: Partial<ServerOptions>;
-  /** Goes on after the handshake. */
-  readonly afterwards?: (pair: Pair) => Promise<unknown>;
-  /** What a side refuses: it reads nothing behind it. */
-  readonly refused?: readonly [Side, number];
   readonly helloRetried?: true;
   /** Descriptions of the alerts of both sides. */
   readonly alerts: Readonly<Record<Side, readonly number[]>>;
@@ -35,7 +29,6 @@ interface Case {
 }
 
 const noAlerts = { client: [], server: [] };
-const own = await testCertificate({ commonName: "server" });
 const clientsOwn = await testCertificate({ commonName: "client", keyType: "ed25519" });
 const clientCredential = credential({ certificateChain: clientsOwn.certificatePem, key: clientsOwn.keyPem });
 const askClient = { trust: pinned([clientsOwn.spkiSha256]) };
@@ -161,57 +154,12 @@ const cases: readonly Case[] = [
   },
 ];
 
-interface Run {
-  readonly pair: Pair;
-  readonly observer: ConnectionObserver;
-  readonly reported: Readonly<Record<Side, readonly TlsMessage[]>>;
-}
-
-/** Runs a case; the observer reads along with the key log of both sides. */
-async function run({ client, server, afterwards, refused }: Case, split: Split = whole): Promise<Run> {
-  const reported: Record<Side, TlsMessage[]> = { client: [], server: [] };
-  const keyLog: string[] = [];
-  const wire: { readonly sender: Side; readonly bytes: Uint8Array }[] = [];
-  // A pair counts an output as sent before it asks for it to be split.
-  const recordingSplit: Split = (bytes) => {
-    wire.push({ sender: pair.client.sent.at(-1) === bytes ? "client" : "server", bytes });
-    return split(bytes);
-  };
-  const pair = new Pair(
-    new ClientConfig({
-      serverName: "localhost",
-      trust: pinned([own.spkiSha256]),
-      onMessage: (message) => reported.client.push(message),
-      onKeyLog: (line) => keyLog.push(line),
-      ...client,
-    } as ClientOptions),
-    new ServerConfig({
-      credentials: [credential({ certificateChain: own.certificatePem, key: own.keyPem })],
-      onMessage: (message) => reported.server.push(message),
-      onKeyLog: (line) => keyLog.push(line),
-      ...server,
-    }),
-    recordingSplit,
-  );
-  await pair.run();
-  await afterwards?.(pair);
-  const observer = new ConnectionObserver(keyLogSecrets(keyLog));
-  const [refuser, type] = refused ?? [];
-  for (const { sender, bytes } of wire) {
-    observer.carry(sender, bytes, refuser !== sender && type !== undefined ? { refused: type } : {});
-  }
-  return { pair, observer, reported };
-}
-
-const rows = (side: Side, messages: readonly TlsMessage[]) =>
-  messages.map((message) => eventRow({ side, ...message }));
-
 describe.each([
   ["whole flights", whole],
   ["single bytes", byteByByte],
 ] as const)("the message callback of an engine, over %s,", (_name, split) => {
   test.each(cases)("reports what an observer sees: $name", async (one) => {
-    const { pair, observer, reported } = await run(one, split);
+    const { pair, observer, reported } = await new WatchedPeers(one.client, one.server).connect(one, split);
     expect(observer.pending).toBe(0);
     expect(observer.alerts.client.map(([, description]) => description)).toEqual(one.alerts.client);
     expect(observer.alerts.server.map(([, description]) => description)).toEqual(one.alerts.server);
@@ -238,10 +186,6 @@ describe.each([
   });
 });
 
-/** Direction, content type and message type of a callback. */
-const brief = ({ direction, contentType, messageType }: TlsMessage): string =>
-  `${direction} ${contentType}/${messageType}`;
-
 const protectedMessage = (direction: "read" | "write", type: number): readonly string[] => [
   `${direction} 256/23`,
   `${direction} 257/22`,
@@ -249,7 +193,7 @@ const protectedMessage = (direction: "read" | "write", type: number): readonly s
 ];
 
 test("a client writes ChangeCipherSpec behind the ServerHello, where OpenSSL writes it before Finished; the rest has OpenSSL's order", async () => {
-  const { reported } = await run({ name: "full handshake", alerts: noAlerts, events: 44 });
+  const { reported } = await new WatchedPeers().connect();
   const serverFlight = [8, 11, 15, 20].flatMap((type) => protectedMessage("read", type));
   expect(reported.client.map(brief)).toEqual([
     "write 256/22",

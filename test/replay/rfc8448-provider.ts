@@ -1,5 +1,4 @@
 import { hex } from "../../src/bytes.ts";
-import { nobleCipherSuites } from "../../src/crypto/noble.ts";
 import type {
   CryptoProvider,
   Random,
@@ -9,15 +8,20 @@ import type {
 import { secp256r1 } from "../../src/crypto/groups/nist.ts";
 import { x25519 } from "../../src/crypto/groups/x25519.ts";
 import { ecdsa_secp256r1_sha256 } from "../../src/crypto/signatures/ecdsa.ts";
-import { CipherSuite, SignatureScheme } from "../../src/messages/codepoints.ts";
+import {
+  TLS_AES_128_GCM_SHA256,
+  TLS_AES_256_GCM_SHA384,
+  TLS_CHACHA20_POLY1305_SHA256,
+} from "../../src/crypto/suites.ts";
+import { SignatureScheme } from "../../src/messages/codepoints.ts";
 import type { TrafficKeys } from "../../src/schedule/traffic.ts";
 import { verifyRsaPssSha256 } from "../observer/proofs.ts";
 
 /** Suites of the traces, in their order. */
-const SUITES: readonly number[] = [
-  CipherSuite.TLS_AES_128_GCM_SHA256,
-  CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
-  CipherSuite.TLS_AES_256_GCM_SHA384,
+const SUITES: readonly Tls13CipherSuite[] = [
+  TLS_AES_128_GCM_SHA256,
+  TLS_CHACHA20_POLY1305_SHA256,
+  TLS_AES_256_GCM_SHA384,
 ];
 
 /** `signature_algorithms` of the traces; the last four are DSA, which has no names any more. */
@@ -44,13 +48,15 @@ const anyRsaPss: SignatureVerifier = {
   id: SignatureScheme.rsa_pss_rsae_sha256,
   name: "rsa_pss_rsae_sha256",
   keyType: "rsa",
+  tls12KeyTypes: [],
   inHandshake: true,
   verify: verifyRsaPssSha256,
 };
 
 /** Accepts nothing, and stands in `signature_algorithms` for a scheme that the traces offer and never use. */
 function unusedScheme(id: number): SignatureVerifier {
-  return { id, name: `scheme ${id}`, keyType: "rsa", inHandshake: false, verify: () => false };
+  const name = `scheme ${id}`;
+  return { id, name, keyType: "rsa", tls12KeyTypes: [], inHandshake: false, verify: () => false };
 }
 
 /** A key and an IV, as they were first used. */
@@ -69,9 +75,7 @@ export function asUsed(direction: "read" | "write", { key, iv }: TrafficKeys): U
 export function traceProvider(random: Random, used: UsedKeys[]): CryptoProvider {
   return {
     name: "RFC 8448",
-    cipherSuites: SUITES.flatMap((id) => nobleCipherSuites.filter((suite) => suite.id === id)).map((suite) =>
-      watched(suite, used),
-    ),
+    cipherSuites: SUITES.map((suite) => watched(suite, used)),
     groups: [x25519, secp256r1],
     signatureVerifiers: TRACE_SIGNATURE_ALGORITHMS.map(
       (id) => [anyRsaPss, ecdsa_secp256r1_sha256].find((known) => known.id === id) ?? unusedScheme(id),

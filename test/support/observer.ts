@@ -1,22 +1,22 @@
-import { equalBytes, hex } from "../../src/bytes.ts";
+import { hex } from "../../src/bytes.ts";
 import type { TlsMessage } from "../../src/config/hooks.ts";
+import type { TlsVersion } from "../../src/config/settings.ts";
 import { nobleCipherSuites } from "../../src/crypto/noble.ts";
-import type { Hash, Tls13CipherSuite } from "../../src/crypto/provider.ts";
-import { ContentType } from "../../src/messages/codepoints.ts";
+import type { Hash, TlsCipherSuite } from "../../src/crypto/provider.ts";
+import { ContentType, ProtocolVersion } from "../../src/messages/codepoints.ts";
 import {
   decodeHandshake,
   describeHandshake,
-  type HandshakeBody,
   handshakeName,
   type HandshakeName,
 } from "../../src/messages/handshake.ts";
+import type { Tls12ServerHello } from "../../src/messages/handshake12.ts";
 import type { ClientHello, ServerHello } from "../../src/messages/handshake13.ts";
 import type { RawRecord } from "../../src/record/framing.ts";
-import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
-import { TrafficSecret } from "../../src/schedule/traffic.ts";
-import { Transcript } from "../../src/schedule/transcript.ts";
 import { type Happening, readEvent, writtenEvent } from "../observer/callback-events.ts";
 import { Direction } from "../observer/direction.ts";
+import { ObservedHandshake12 } from "../observer/handshake12.ts";
+import { ObservedHandshake13 } from "../observer/handshake13.ts";
 import { fromHex } from "./hex.ts";
 
 /** One end of a connection. */
@@ -27,23 +27,38 @@ export interface ObservedEvent extends TlsMessage {
   readonly side: Side;
 }
 
-/** Labels of the NSS key log format that an observer asks for. */
+/** Labels of the NSS key log format that an observer asks for; `CLIENT_RANDOM` is that of the main secret of TLS 1.2. */
 export type SecretLabel =
   | "CLIENT_EARLY_TRAFFIC_SECRET"
   | "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
   | "SERVER_HANDSHAKE_TRAFFIC_SECRET"
   | "CLIENT_TRAFFIC_SECRET_0"
-  | "SERVER_TRAFFIC_SECRET_0";
+  | "SERVER_TRAFFIC_SECRET_0"
+  | "CLIENT_RANDOM";
 
 /** How far a handshake is when a secret of it is asked for. */
 export interface SecretContext {
   readonly clientHello: ClientHello;
-  /** Undefined before it was seen. */
+  /** Undefined before it was seen, and in TLS 1.2. */
   readonly serverHello: ServerHello | undefined;
   /** The suite's hash; undefined before the ServerHello. */
   readonly hash: Hash | undefined;
-  /** Transcript-Hash up to the message that the secret depends on; empty before the ServerHello. */
+  /**
+   * Transcript-Hash up to the message that the secret depends on: in TLS 1.2 to ClientKeyExchange (RFC 7627 §3). Empty before the
+   * ServerHello, and when a session is resumed.
+   */
   readonly transcriptHash: Uint8Array;
+  /** In TLS 1.2 alone. */
+  readonly tls12?: Tls12SecretContext;
+}
+
+/** What the main secret of TLS 1.2 depends on. */
+export interface Tls12SecretContext {
+  readonly serverHello: Tls12ServerHello;
+  /** ServerECDHParams; undefined when there was no ServerKeyExchange. */
+  readonly serverParams: Uint8Array | undefined;
+  /** The body of ClientKeyExchange; undefined when a session is resumed. */
+  readonly clientKeyExchange: Uint8Array | undefined;
 }
 
 /** Where an observer has secrets from: a key log, or a private key. Undefined when it does not know one. */
@@ -58,19 +73,35 @@ export interface ObservedMessage {
   readonly raw: Uint8Array;
 }
 
-/** A CertificateVerify with all that it takes to check it. */
+/** A signature of the handshake with all that it takes to check it: of a CertificateVerify, or of a ServerKeyExchange. */
 export interface ObservedProof {
+  readonly version: TlsVersion;
   readonly signer: Side;
   /** SignatureScheme. */
   readonly algorithm: number;
-  /** What is signed. RFC 8446 §4.4.3. */
+  /** What is signed. RFC 8446 §4.4.3; RFC 8422 §5.4, RFC 5246 §7.4.8. */
   readonly content: Uint8Array;
   readonly signature: Uint8Array;
   /** The signer's first certificate, in DER. */
   readonly certificate: Uint8Array;
 }
 
-/** The lines of an NSS key log as a source of secrets. Comments and labels of other versions are passed over. */
+/** What handshakes of either version prove. */
+export interface Findings {
+  /** Whether the `verify_data` of a side's Finished is right, of all its Finished in TLS 1.2; undefined when there was none. */
+  readonly finished: Partial<Record<Side, boolean>>;
+  readonly proofs: ObservedProof[];
+}
+
+/** A protected record that was opened. */
+export interface ObservedRecord {
+  readonly sender: Side;
+  readonly type: number;
+  /** Without type and padding. */
+  readonly content: Uint8Array;
+}
+
+/** The lines of an NSS key log as a source of secrets. Comments and labels that no observer asks for are passed over. */
 export function keyLogSecrets(lines: readonly string[]): SecretSource {
   const secrets = new Map(
     lines.map((line) => {
@@ -89,8 +120,26 @@ export function eventRow({ side, direction, version, contentType, messageType, d
   return [side, direction, version, contentType, messageType, hex(data)] as const;
 }
 
+/** Names that messages have in TLS 1.2, by those that their types have in TLS 1.3. */
+const tls12Names: Partial<Record<HandshakeName, HandshakeName>> = {
+  certificate: "tls12_certificate",
+  certificate_request: "tls12_certificate_request",
+  new_session_ticket: "tls12_new_session_ticket",
+};
+
+/** What an observer is told besides bytes and secrets. */
+export interface ObserverOptions {
+  /** Suites that the connection may have chosen. Default: ours. */
+  readonly suites?: readonly TlsCipherSuite[];
+  /**
+   * The highest version of the server. The wire does not tell it when a server refuses the ClientHello, and its alert is reported
+   * under the version that it would have chosen. Default: TLS 1.3.
+   */
+  readonly serverVersion?: TlsVersion;
+}
+
 /**
- * Reads a TLS 1.3 connection from outside: the bytes of both directions in the order in which they were sent, and secrets
+ * Reads a connection from outside: the bytes of both directions in the order in which they were sent, and secrets
  * from a {@link SecretSource}. It enforces nothing but what it needs to go on, and throws where it cannot.
  */
 export class ConnectionObserver {
@@ -102,46 +151,50 @@ export class ConnectionObserver {
   readonly data: Readonly<Record<Side, Uint8Array[]>> = { client: [], server: [] };
   /** The two bytes of each alert, by sender. */
   readonly alerts: Readonly<Record<Side, Uint8Array[]>> = { client: [], server: [] };
-  /** Inner plaintexts of all protected records in order, without type and padding. */
-  readonly protectedRecords: {
-    readonly sender: Side;
-    readonly type: number;
-    readonly content: Uint8Array;
-  }[] = [];
+  /** All protected records in order. */
+  readonly protectedRecords: ObservedRecord[] = [];
   /** Whether the `verify_data` of a side's Finished is right; undefined when there was none. */
   readonly finished: Partial<Record<Side, boolean>> = {};
   readonly proofs: ObservedProof[] = [];
-  /** Transcript-Hash behind each message that secrets depend on. */
-  readonly transcriptHashes: {
-    serverHello?: Uint8Array;
-    serverFinished?: Uint8Array;
-    clientFinished?: Uint8Array;
-  } = {};
+  /** Handshakes of TLS 1.2 that have come to their ServerHello, in order. */
+  readonly handshakes12: ObservedHandshake12[] = [];
   readonly #secrets: SecretSource;
+  readonly #suites: readonly TlsCipherSuite[];
   readonly #directions = { client: new Direction("client"), server: new Direction("server") };
-  readonly #transcript = new Transcript();
-  readonly #certificates: Partial<Record<Side, Uint8Array>> = {};
-  readonly #handshakeSecrets: Partial<Record<Side, TrafficSecret>> = {};
+  readonly #handshake13: ObservedHandshake13;
   readonly #hasStoppedReading = { client: false, server: false };
-  #clientHello: ClientHello | undefined;
-  #serverHello: ServerHello | undefined;
-  #suite: Tls13CipherSuite | undefined;
+  readonly #serverVersion: TlsVersion;
+  /** What each side takes the connection for. A server reads the ClientHello as one of the highest version there is, as OpenSSL does. */
+  readonly #spoken: Record<Side, TlsVersion> = { client: "TLSv1.3", server: "TLSv1.3" };
+  #clientHello: { readonly body: ClientHello; readonly raw: Uint8Array } | undefined;
 
-  constructor(secrets: SecretSource) {
+  constructor(
+    secrets: SecretSource,
+    { suites = nobleCipherSuites, serverVersion = "TLSv1.3" }: ObserverOptions = {},
+  ) {
     this.#secrets = secrets;
+    this.#suites = suites;
+    this.#serverVersion = serverVersion;
+    this.#handshake13 = new ObservedHandshake13(secrets, this.#directions, this);
   }
 
   /** The suite of the ServerHello or HelloRetryRequest. */
-  get suite(): Tls13CipherSuite | undefined {
-    return this.#suite;
+  get suite(): TlsCipherSuite | undefined {
+    return this.handshakes12.at(-1)?.suite ?? this.#handshake13.suite;
   }
 
   get clientHello(): ClientHello | undefined {
-    return this.#clientHello;
+    return this.#clientHello?.body;
   }
 
+  /** That of TLS 1.3. */
   get serverHello(): ServerHello | undefined {
-    return this.#serverHello;
+    return this.#handshake13.serverHello;
+  }
+
+  /** Transcript-Hash behind each message that secrets of TLS 1.3 depend on. */
+  get transcriptHashes(): ObservedHandshake13["transcriptHashes"] {
+    return this.#handshake13.transcriptHashes;
   }
 
   /** Bytes that were carried and are no whole record or message yet. */
@@ -160,9 +213,9 @@ export class ConnectionObserver {
     const written: ObservedEvent[] = [];
     const read: ObservedEvent[] = [];
     const report = (happening: Happening): void => {
-      written.push({ side: sender, ...writtenEvent(happening) });
+      written.push({ side: sender, ...writtenEvent(happening, this.#spoken[sender]) });
       if (this.#hasStoppedReading[receiver] || happening.is === "change_cipher_spec") return;
-      read.push({ side: receiver, ...readEvent(happening) });
+      read.push({ side: receiver, ...readEvent(happening, this.#spoken[receiver]) });
       if (happening.is === "handshake" && happening.data[0] === refused)
         this.#hasStoppedReading[receiver] = true;
     };
@@ -177,16 +230,13 @@ export class ConnectionObserver {
   #receiveRecord(sender: Side, record: RawRecord, report: (happening: Happening) => void): void {
     const direction = this.#directions[sender];
     report({ is: "header", data: record.header.slice() });
-    if (record.type === ContentType.change_cipher_spec) {
-      report({ is: "change_cipher_spec", data: record.fragment.slice() });
-      return;
-    }
-    const { type, content } = direction.open(record);
-    if (direction.isProtected && record.type === ContentType.application_data) {
-      report({ is: "inner", data: Uint8Array.of(type) });
-      this.protectedRecords.push({ sender, type, content: content.slice() });
-    }
-    if (type === ContentType.alert) {
+    const { type, content, protectedBy } = direction.open(record);
+    if (protectedBy === "TLSv1.3") report({ is: "inner", data: Uint8Array.of(type) });
+    if (protectedBy !== undefined) this.protectedRecords.push({ sender, type, content: content.slice() });
+    if (type === ContentType.change_cipher_spec) {
+      report({ is: "change_cipher_spec", data: content.slice() });
+      this.handshakes12.at(-1)?.changeCipherSpec(sender);
+    } else if (type === ContentType.alert) {
       report({ is: "alert", data: content.slice() });
       this.alerts[sender].push(content.slice());
     } else if (type === ContentType.application_data) {
@@ -194,133 +244,64 @@ export class ConnectionObserver {
     } else {
       direction.joiner.push(content);
       for (let raw = direction.joiner.next(); raw !== undefined; raw = direction.joiner.next()) {
-        report({ is: "handshake", data: raw });
-        this.#receiveMessage(sender, raw);
+        this.#receiveMessage(sender, raw, () => report({ is: "handshake", data: raw }));
       }
     }
   }
 
-  #receiveMessage(sender: Side, raw: Uint8Array): void {
-    const name = handshakeName(raw);
-    if (name === undefined)
-      throw new Error(`the ${sender} sent ${describeHandshake(raw)}, which TLS 1.3 has not`);
+  /** @param report says that the message is there, under the versions that both sides take the connection for. */
+  #receiveMessage(sender: Side, raw: Uint8Array, report: () => void): void {
+    const name = this.#nameOf(raw);
+    if (name === undefined) throw new Error(`the ${sender} sent ${describeHandshake(raw)}, which is unknown`);
     this.messages.push({ sender, name, raw });
-    switch (name) {
-      case "client_hello":
-        return this.#receiveClientHello(raw);
-      case "hello_retry_request":
-        this.#chooseSuite(decodeHandshake(name, raw).cipherSuite);
-        this.#transcript.replaceByMessageHash();
-        this.#transcript.add(raw);
-        // Early data ends with it, and the second ClientHello is not protected.
-        return this.#directions.client.unprotect();
-      case "server_hello":
-        return this.#receiveServerHello(decodeHandshake(name, raw), raw);
-      case "encrypted_extensions":
-        this.#transcript.add(raw);
-        if (decodeHandshake(name, raw).extensions.earlyData === undefined) this.#endEarlyData();
-        return;
-      case "end_of_early_data":
-        this.#transcript.add(raw);
-        return this.#endEarlyData();
-      case "certificate": {
-        const [first] = decodeHandshake(name, raw).certificateList;
-        if (first !== undefined) this.#certificates[sender] = first.certData;
-        return this.#transcript.add(raw);
-      }
-      case "certificate_verify":
-        this.#receiveCertificateVerify(sender, decodeHandshake(name, raw));
-        return this.#transcript.add(raw);
-      case "finished":
-        return this.#receiveFinished(sender, decodeHandshake(name, raw), raw);
-      case "key_update":
-        return this.#directions[sender].updateKey();
-      case "certificate_request":
-      case "compressed_certificate":
-        return this.#transcript.add(raw);
-      case "new_session_ticket":
-        return;
+    if (name === "client_hello") this.#receiveClientHello(raw, report);
+    else if (name === "tls12_server_hello") this.#receiveServerHello12(raw, report);
+    else {
+      report();
+      (this.handshakes12.at(-1) ?? this.#handshake13).receive(sender, name, raw);
     }
   }
 
-  #receiveClientHello(raw: Uint8Array): void {
-    const hello = decodeHandshake("client_hello", raw);
-    this.#clientHello = hello;
-    this.#transcript.add(raw);
-    if (hello.extensions.earlyData === undefined) return;
-    const secret = this.#secrets("CLIENT_EARLY_TRAFFIC_SECRET", this.#context(new Uint8Array()));
-    if (secret === undefined) throw new Error("the client sends early data, and its secret is not known");
-    this.#directions.client.protectEarlyData(secret);
+  #nameOf(raw: Uint8Array): HandshakeName | undefined {
+    const name = handshakeName(raw);
+    if (this.handshakes12.length === 0 || name === undefined) return name;
+    return tls12Names[name] ?? name;
   }
 
-  #receiveServerHello(hello: ServerHello, raw: Uint8Array): void {
-    this.#serverHello = hello;
-    const suite = this.#chooseSuite(hello.cipherSuite);
-    this.#transcript.add(raw);
-    const transcriptHash = this.#transcript.digest();
-    this.transcriptHashes.serverHello = transcriptHash;
-    const { client, server } = this.#directions;
-    for (const [side, label] of [
-      ["server", "SERVER_HANDSHAKE_TRAFFIC_SECRET"],
-      ["client", "CLIENT_HANDSHAKE_TRAFFIC_SECRET"],
-    ] as const) {
-      const secret = this.#trafficSecret(label, transcriptHash);
-      if (secret !== undefined) this.#handshakeSecrets[side] = secret;
+  #receiveClientHello(raw: Uint8Array, report: () => void): void {
+    const body = decodeHandshake("client_hello", raw);
+    this.#clientHello = { body, raw };
+    if (this.handshakes12.length > 0) {
+      // The client wants to renegotiate. Until the server says so too, the handshake of before is what counts.
+      report();
+      return;
     }
-    server.protect(suite, this.#handshakeSecrets.server);
-    if (!client.isEarly) client.protect(suite, this.#handshakeSecrets.client);
+    const { supportedVersions } = body.extensions;
+    const isOffered = supportedVersions?.includes(ProtocolVersion["TLSv1.3"]) === true;
+    this.#spoken.client = isOffered ? "TLSv1.3" : "TLSv1.2";
+    report();
+    this.#spoken.server = isOffered ? this.#serverVersion : "TLSv1.2";
+    this.#handshake13.receive("client", "client_hello", raw);
   }
 
-  #endEarlyData(): void {
-    const { client } = this.#directions;
-    if (client.isEarly) client.protect(this.#knownSuite(), this.#handshakeSecrets.client);
-  }
-
-  #receiveCertificateVerify(
-    signer: Side,
-    { algorithm, signature }: HandshakeBody<"certificate_verify">,
-  ): void {
-    const certificate = this.#certificates[signer];
-    if (certificate === undefined) throw new Error(`the ${signer} signed without a certificate`);
-    const content = certificateVerifyContent(signer, this.#transcript.digest());
-    this.proofs.push({ signer, algorithm, content, signature, certificate });
-  }
-
-  #receiveFinished(sender: Side, { verifyData }: HandshakeBody<"finished">, raw: Uint8Array): void {
-    const expected = this.#handshakeSecrets[sender]?.finished(this.#transcript.digest());
-    this.finished[sender] = expected !== undefined && equalBytes(verifyData, expected);
-    this.#transcript.add(raw);
-    if (sender === "server") this.transcriptHashes.serverFinished = this.#transcript.digest();
-    else this.transcriptHashes.clientFinished = this.#transcript.digest();
-    const { serverFinished } = this.transcriptHashes;
-    if (serverFinished === undefined) throw new Error("the client's Finished came before the server's");
-    const label = sender === "server" ? "SERVER_TRAFFIC_SECRET_0" : "CLIENT_TRAFFIC_SECRET_0";
-    this.#directions[sender].protect(this.#knownSuite(), this.#trafficSecret(label, serverFinished));
-  }
-
-  #chooseSuite(id: number): Tls13CipherSuite {
-    this.#suite = nobleCipherSuites.find((suite) => suite.id === id);
-    this.#transcript.start(this.#knownSuite().hash);
-    return this.#knownSuite();
-  }
-
-  #knownSuite(): Tls13CipherSuite {
-    if (this.#suite === undefined) throw new Error("the server has not chosen a suite that is known");
-    return this.#suite;
-  }
-
-  #trafficSecret(label: SecretLabel, transcriptHash: Uint8Array): TrafficSecret | undefined {
-    const secret = this.#secrets(label, this.#context(transcriptHash));
-    return secret && new TrafficSecret(this.#knownSuite().hash, secret.slice());
-  }
-
-  #context(transcriptHash: Uint8Array): SecretContext {
+  #receiveServerHello12(raw: Uint8Array, report: () => void): void {
     if (this.#clientHello === undefined) throw new Error("the connection does not start with a ClientHello");
-    return {
-      clientHello: this.#clientHello,
-      serverHello: this.#serverHello,
-      hash: this.#suite?.hash,
-      transcriptHash,
-    };
+    this.#spoken.server = "TLSv1.2";
+    report();
+    this.#spoken.client = "TLSv1.2";
+    const serverHello = decodeHandshake("tls12_server_hello", raw);
+    const suite = this.#suites.find(({ id }) => id === serverHello.cipherSuite);
+    if (suite?.version !== "TLSv1.2")
+      throw new Error("the server has not chosen a suite of TLS 1.2 that is known");
+    const { body: clientHello, raw: clientHelloRaw } = this.#clientHello;
+    const handshake = new ObservedHandshake12(
+      { clientHello, serverHello, suite },
+      this.#secrets,
+      this.#directions,
+      this,
+    );
+    handshake.addHello(clientHelloRaw);
+    handshake.addHello(raw);
+    this.handshakes12.push(handshake);
   }
 }
