@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 import {
   ClientConfig,
   credential,
@@ -9,31 +7,14 @@ import {
   type SettingsOptions,
   ServerConfig,
   TlsEngine,
-  type TlsEvent,
 } from "../../src/index.ts";
 import { type TestCertificate, testCertificate, type TestKeyType } from "../support/certificates.ts";
-import { End, type Split } from "../support/pair.ts";
+import { End } from "../support/pair.ts";
+import { account, type Account } from "./account.ts";
+import { type Carriage, Wire } from "./carriage.ts";
 import { type Answer, answering, signing } from "./hooks.ts";
 import type { Row } from "./matrix.ts";
 import { Seeded } from "./seeded.ts";
-
-/** How a conversation is carried. */
-export interface Carriage {
-  readonly split: Split;
-  readonly answer: Answer;
-  /** Whether bytes are delivered while a hook is awaited, up to what a parked handshake may hold. */
-  readonly deliversWhileParked: boolean;
-}
-
-/** What can be compared of one side: the same for every carriage. */
-export interface Account {
-  /** Each event as text; `pending` is left out. */
-  readonly events: readonly string[];
-  /** SHA-256 of all bytes that were sent, and their number. */
-  readonly sent: string;
-  readonly keyLog: readonly string[];
-  readonly exported: string;
-}
 
 /** A conversation that was had. */
 export interface Outcome {
@@ -47,6 +28,7 @@ export interface Outcome {
 
 const NOW_MS = Date.UTC(2026, 10, 21);
 const ALPN = ["h2", "http/1.1"];
+const SUITE_OF_TLS12 = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
 
 /** What the two say, longer than a record in one direction. */
 export const CLIENT_SAYS = ["early ", "bird ", "x".repeat(300), "late"];
@@ -84,8 +66,8 @@ export async function converse(row: Row, carriage: Carriage, seed: string): Prom
   server.engine.closeWrite();
   await wire.carry();
   return {
-    client: account(client, clientLog, exported[0]),
-    server: account(server, serverLog, exported[1]),
+    client: account(client, clientLog, exported[0] ?? ""),
+    server: account(server, serverLog, exported[1] ?? ""),
     clientEnd: client,
     serverEnd: server,
     waits: wire.waits,
@@ -107,6 +89,7 @@ async function clientConfig(
       ? { groups: [row.group, missed(row)], keyShares: [row.group] }
       : { groups: [missed(row), row.group], keyShares: [missed(row)] }),
     ...(row.recordSizeLimit !== "none" && { recordSizeLimit: 700 }),
+    versions: speaksTls12("client", row) ? ["TLSv1.3", "TLSv1.2"] : ["TLSv1.3"],
     serverName: "localhost",
     trust: { verify: (peer) => answer(trust.verify(peer)) },
     clientCredential: () => answer<Credential | null>(given),
@@ -126,7 +109,7 @@ async function serverConfig(
   const trust = pinned([spkiSha256]);
   return new ServerConfig({
     ...common(row, answer, seed, "server", onKeyLog),
-    cipherSuites: [row.suite],
+    cipherSuites: speaksTls12("server", row) ? [row.suite, SUITE_OF_TLS12] : [row.suite],
     groups: [row.group],
     ...(row.recordSizeLimit === "both" && { recordSizeLimit: 64 }),
     helloRetryCookie: row.retry === "group and cookie",
@@ -161,6 +144,11 @@ function common(
   };
 }
 
+/** Whether a side would speak TLS 1.2 too. */
+function speaksTls12(role: "client" | "server", { versions }: Row): boolean {
+  return versions === `${role} also 1.2` || versions === "both also 1.2";
+}
+
 /** A group that the client has besides: the one that it guesses when it is to guess wrong. */
 function missed({ group }: Row): string {
   return group === "x25519" ? "secp256r1" : "x25519";
@@ -177,71 +165,6 @@ function clientCertificate(keyType: TestKeyType): Promise<TestCertificate> {
 async function clientCredential(keyType: TestKeyType, answer: Answer): Promise<Credential> {
   const { certificatePem, keyPem } = await clientCertificate(keyType);
   return signing(credential({ certificateChain: certificatePem, key: keyPem }), answer);
-}
-
-/** Carries bytes between two ends, in the pieces and at the times that a {@link Carriage} says. */
-class Wire {
-  /** How often a hook was awaited. */
-  waits = 0;
-  readonly #client: End;
-  readonly #server: End;
-  readonly #carriage: Carriage;
-
-  constructor(client: End, server: End, carriage: Carriage) {
-    this.#client = client;
-    this.#server = server;
-    this.#carriage = carriage;
-  }
-
-  /** Until neither side has anything to say. */
-  async carry(): Promise<void> {
-    do {
-      await this.#settle(this.#client);
-      await this.#settle(this.#server);
-    } while (
-      (await this.#move(this.#client, this.#server)) ||
-      (await this.#move(this.#server, this.#client))
-    );
-  }
-
-  async #move(from: End, to: End): Promise<boolean> {
-    const output = from.engine.takeOutput();
-    if (output === null) return false;
-    from.sent.push(output);
-    for (const piece of this.#carriage.split(output)) {
-      to.engine.receive(piece);
-      if (to.drain() !== undefined && !this.#carriage.deliversWhileParked) await this.#settle(to);
-    }
-    await this.#settle(to);
-    return true;
-  }
-
-  async #settle(end: End): Promise<void> {
-    for (let done = end.drain(); done !== undefined; done = end.drain()) {
-      this.waits++;
-      await done;
-    }
-  }
-}
-
-function account({ events, sent }: End, keyLog: readonly string[], exported = ""): Account {
-  const bytes = Buffer.concat(sent);
-  return {
-    events: events.map(eventAsText),
-    sent: `${createHash("sha256").update(bytes).digest("hex")} of ${bytes.length} bytes`,
-    keyLog: [...keyLog],
-    exported,
-  };
-}
-
-/** Bytes as their length and digest, errors as their message. */
-function eventAsText(event: TlsEvent): string {
-  return JSON.stringify(event, (_key, value: unknown) => {
-    if (value instanceof Uint8Array) {
-      return `${value.length} bytes ${createHash("sha256").update(value).digest("hex").slice(0, 16)}`;
-    }
-    return value instanceof Error ? `${value.name}: ${value.message}` : value;
-  });
 }
 
 function ascii(text: string): Uint8Array {

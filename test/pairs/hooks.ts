@@ -22,6 +22,7 @@ export function answering(provider: CryptoProvider, answer: Answer): CryptoProvi
     groups: provider.groups.map((group) => ({
       id: group.id,
       name: group.name,
+      inTls12: group.inTls12,
       generate: (random) => {
         const share = group.generate(random);
         return answer(isPromise(share) ? share.then((own) => shareOf(own, answer)) : shareOf(share, answer));
@@ -44,6 +45,7 @@ export function signing(credential: Credential, answer: Answer): Credential {
     key: {
       keyType: key.keyType,
       schemes: key.schemes,
+      ...(key.tls12Schemes !== undefined && { tls12Schemes: key.tls12Schemes }),
       subjectPublicKeyInfo: key.subjectPublicKeyInfo,
       sign: (scheme, message, random) => answer(key.sign(scheme, message, random)),
     },
@@ -59,6 +61,7 @@ function shareOf(own: OwnKeyShare, answer: Answer): OwnKeyShare {
   };
 }
 
-function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
+/** Whether `value` is yet to come. */
+export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value;
 }

@@ -1,4 +1,5 @@
 import type { TestKeyType } from "../support/certificates.ts";
+import { cover, type Matrix, type RowOf } from "./pairwise.ts";
 
 /** What two sides may differ in, with the values that each thing takes. */
 export const FACTORS = {
@@ -15,38 +16,29 @@ export const FACTORS = {
   /** Who announces a record_size_limit. */
   recordSizeLimit: ["none", "client", "both"],
   middleboxCompatibility: [true, false],
+  /** Who speaks TLS 1.2 besides. */
+  versions: ["both 1.3", "client also 1.2", "server also 1.2", "both also 1.2"],
 } as const satisfies Record<string, readonly (string | boolean | null)[]>;
 
-export type Factor = keyof typeof FACTORS;
 /** One combination of all values. */
-export type Row = { readonly [F in Factor]: (typeof FACTORS)[F][number] } & {
+export type Row = RowOf<typeof FACTORS> & {
   readonly certificate: TestKeyType;
   readonly clientCertificate: TestKeyType | null;
 };
 
-/** Two values of two factors, as text. */
-export type ValuePair = string;
+export const MATRIX: Matrix<typeof FACTORS> = {
+  factors: FACTORS,
+  makesSense: ({ clientAuth, clientCertificate, group, versions }) =>
+    // A client gives a certificate when it is said to, and then it has a key.
+    (clientAuth === undefined ||
+      clientCertificate === undefined ||
+      clientAuth.endsWith(", answered") === (clientCertificate !== null)) &&
+    // A server with the hybrid group alone has none for TLS 1.2.
+    (group !== "X25519MLKEM768" || versions === undefined || !/^(server|both) also/.test(versions)),
+};
 
 /** Every combination of suite, group and certificate, with the other values laid over them so that every pair of values occurs. */
-export const ROWS: readonly Row[] = cover();
-
-/** Pairs that occur in `row`. A client without a certificate has no value for its key that would count. */
-export function pairsOf(row: Partial<Row>): readonly ValuePair[] {
-  const values = factorNames().flatMap((factor) => {
-    const value = row[factor] ?? null;
-    return value === null ? [] : [`${factor}=${String(value)}`];
-  });
-  return values.flatMap((first, i) => values.slice(i + 1).map((second) => `${first} & ${second}`));
-}
-
-/** Pairs that can occur at all. */
-export function allPairs(): ReadonlySet<ValuePair> {
-  const names = factorNames();
-  const pairs = names.flatMap((first, i) =>
-    names.slice(i + 1).flatMap((second) => combinations([first, second]).filter(makesSense).flatMap(pairsOf)),
-  );
-  return new Set(pairs);
-}
+export const ROWS: readonly Row[] = cover(MATRIX, ["suite", "group", "certificate"]);
 
 /** A short title. */
 export function describeRow(row: Row): string {
@@ -59,48 +51,6 @@ export function describeRow(row: Row): string {
     `ALPN ${alpn}`,
     `record_size_limit ${recordSizeLimit}`,
     `compatibility ${middleboxCompatibility ? "on" : "off"}`,
+    `versions ${row.versions}`,
   ].join("; ");
-}
-
-/** Greedy: each triple takes the values that cover most pairs which are still missing. */
-function cover(): readonly Row[] {
-  const triples = combinations(["suite", "group", "certificate"]);
-  const others = combinations(
-    factorNames().filter((name) => name !== "suite" && name !== "group" && name !== "certificate"),
-  ).filter(makesSense);
-  const missing = new Set(allPairs());
-  return triples.map((triple, turn) => {
-    let best: Row | undefined;
-    let bestGain = -1;
-    for (let i = 0; i < others.length; i++) {
-      // Ties are broken in turn, or the first values would fill every row once all pairs are covered.
-      const row = { ...triple, ...others[(i + turn * 37) % others.length] } as Row;
-      const gain = missing.size === 0 ? 0 : pairsOf(row).filter((pair) => missing.has(pair)).length;
-      if (gain > bestGain) [best, bestGain] = [row, gain];
-      if (missing.size === 0) break;
-    }
-    if (best === undefined) throw new Error("there are no other factors");
-    for (const pair of pairsOf(best)) missing.delete(pair);
-    return best;
-  });
-}
-
-/** Every combination of the values of `names`. */
-function combinations(names: readonly Factor[]): readonly Partial<Row>[] {
-  let rows: Readonly<Record<string, unknown>>[] = [{}];
-  for (const name of names) {
-    rows = rows.flatMap((row) => FACTORS[name].map((value) => ({ ...row, [name]: value })));
-  }
-  // Each factor has got one of its own values, which the compiler cannot see.
-  return rows as Partial<Row>[];
-}
-
-/** A client gives a certificate when it is said to, and then it has a key. */
-function makesSense({ clientAuth, clientCertificate }: Partial<Row>): boolean {
-  if (clientAuth === undefined || clientCertificate === undefined) return true;
-  return clientAuth.endsWith(", answered") === (clientCertificate !== null);
-}
-
-function factorNames(): readonly Factor[] {
-  return Object.keys(FACTORS) as Factor[];
 }

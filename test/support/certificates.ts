@@ -1,9 +1,10 @@
 import "./reflect-metadata.ts";
-import { createHash, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
-/** The kinds of keys that test certificates come with. */
-export type TestKeyType = "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "rsa-2048";
+/** The kinds of keys that test certificates come with; `rsa-pss-2048` is for RSASSA-PSS alone (RFC 4055 §1.2). */
+export type TestKeyType =
+  "ecdsa-p256" | "ecdsa-p384" | "ecdsa-p521" | "ed25519" | "rsa-2048" | "rsa-pss-2048";
 
 /** A certificate and its key, as files would hold them. */
 export interface TestCertificate {
@@ -33,7 +34,7 @@ interface KeyParameters {
   readonly modulusLength?: number;
 }
 
-const keyParameters: Record<TestKeyType, KeyParameters> = {
+const keyParameters: Record<Exclude<TestKeyType, "rsa-pss-2048">, KeyParameters> = {
   "ecdsa-p256": { name: "ECDSA", namedCurve: "P-256" },
   "ecdsa-p384": { name: "ECDSA", namedCurve: "P-384" },
   "ecdsa-p521": { name: "ECDSA", namedCurve: "P-521" },
@@ -48,7 +49,10 @@ const keyParameters: Record<TestKeyType, KeyParameters> = {
 
 const made = new Map<string, Promise<TestCertificate>>();
 
-/** A self-signed certificate for tests, made once per process and set of options. It is valid from yesterday for a week. */
+/**
+ * A self-signed certificate for tests, made once per process and set of options. It is valid from yesterday for a week. That of an
+ * `rsa-pss-2048` key is signed with an ECDSA key instead, which nobody has.
+ */
 export function testCertificate(options: TestCertificateOptions = {}): Promise<TestCertificate> {
   if (options.extensions !== undefined) return make(options);
   const key = JSON.stringify(options);
@@ -64,18 +68,17 @@ async function make({
   extensions = [],
 }: TestCertificateOptions): Promise<TestCertificate> {
   x509.cryptoProvider.set(globalThis.crypto);
-  const { name } = keyParameters[keyType];
-  const keys = await globalThis.crypto.subtle.generateKey(keyParameters[keyType], true, ["sign", "verify"]);
-  // Every algorithm above has a key pair; the type speaks of symmetric keys too.
-  if (!("privateKey" in keys)) throw new Error(`${name} gave no key pair`);
+  const { publicKey, signingKey, signatureAlgorithm, pkcs8 } = await makeKey(keyType);
   const day = 86_400_000;
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+  const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: `01${randomBytes(8).toString("hex")}`,
-    name: `CN=${commonName}`,
+    subject: `CN=${commonName}`,
+    issuer: `CN=${commonName}`,
     notBefore: new Date(Date.now() - day),
     notAfter: new Date(Date.now() + 7 * day),
-    signingAlgorithm: { name, hash: "SHA-256" },
-    keys,
+    publicKey,
+    signingKey,
+    signingAlgorithm: { name: signatureAlgorithm, hash: "SHA-256" },
     extensions: [
       new x509.SubjectAlternativeNameExtension(
         names.map((value): x509.JsonGeneralName => ({
@@ -87,7 +90,6 @@ async function make({
     ],
   });
   const der = new Uint8Array(certificate.rawData);
-  const pkcs8 = await globalThis.crypto.subtle.exportKey("pkcs8", keys.privateKey);
   const keyBase64 = Buffer.from(pkcs8)
     .toString("base64")
     .replace(/.{1,64}/g, "$&\n");
@@ -98,4 +100,34 @@ async function make({
     der,
     spkiSha256: new Uint8Array(createHash("sha256").update(spki).digest()),
   };
+}
+
+/** A key for a certificate, and what signs the certificate. */
+interface MadeKey {
+  readonly publicKey: CryptoKey | Uint8Array<ArrayBuffer>;
+  readonly signingKey: CryptoKey;
+  /** Of `signingKey`, as WebCrypto names it. */
+  readonly signatureAlgorithm: string;
+  readonly pkcs8: Uint8Array;
+}
+
+async function makeKey(keyType: TestKeyType): Promise<MadeKey> {
+  const { subtle } = globalThis.crypto;
+  const parameters = keyParameters[keyType === "rsa-pss-2048" ? "ecdsa-p256" : keyType];
+  const keys = await subtle.generateKey(parameters, true, ["sign", "verify"]);
+  // Every algorithm above has a key pair; the type speaks of symmetric keys too.
+  if (!("privateKey" in keys)) throw new Error(`${parameters.name} gave no key pair`);
+  const { publicKey, privateKey: signingKey } = keys;
+  const signatureAlgorithm = parameters.name;
+  if (keyType !== "rsa-pss-2048") {
+    const pkcs8 = new Uint8Array(await subtle.exportKey("pkcs8", signingKey));
+    return { publicKey, signingKey, signatureAlgorithm, pkcs8 };
+  }
+  // WebCrypto has no keys of id-RSASSA-PSS.
+  const pss = generateKeyPairSync("rsa-pss", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "der" },
+    privateKeyEncoding: { type: "pkcs8", format: "der" },
+  });
+  return { publicKey: new Uint8Array(pss.publicKey), signingKey, signatureAlgorithm, pkcs8: pss.privateKey };
 }

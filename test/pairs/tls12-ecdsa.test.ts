@@ -1,0 +1,3 @@
+import { describePairs12 } from "./describe-pairs12.ts";
+
+describePairs12("ECDSA");
