@@ -8,6 +8,8 @@ export default defineConfig({
     // Peers are processes of their own: two workers with two rows each keep two cores busy.
     maxWorkers: 2,
     maxConcurrency: 2,
+    // Files keep nothing in modules, so that a worker need not load the engine anew for each.
+    isolate: false,
     testTimeout: 45_000,
     hookTimeout: 120_000,
   },

@@ -34,6 +34,12 @@ async function open(
   return connection;
 }
 
+/** What OpenSSL is told, and what becomes of it: we have both versions in these rows. */
+const versions = [
+  ["-tls1_3", "TLSv1.3"],
+  ["-tls1_2", "TLSv1.2"],
+] as const;
+
 /** Listens, and runs `handler` on connections; waiting for the result of the first one. */
 async function serve<T>(
   scope: Scope,
@@ -117,20 +123,22 @@ async function answerStartTls(connection: Connection): Promise<void> {
   await connection.startTls(serverConfig);
 }
 
-row(
-  { peer: "openssl s_server", we: "client", feature: `${api.client}, TLS at once` },
-  opensslLacks({}),
-  async (scope) => {
-    const { peer, port } = await startOpensslServer(scope, authority, certificate);
-    const connection = await open(scope, port, { tls: clientConfig });
-    connection.write("ping from tls-engine\n");
-    await peer.untilPrinted(/ping from tls-engine/);
-    peer.write("pong from openssl\n");
-    expect(await connection.readLine()).toBe("pong from openssl");
-    await connection.close();
-    expect((await connection.closed).kind).toBe("clean");
-  },
-);
+for (const [flag, version] of versions) {
+  row(
+    { peer: "openssl s_server", we: "client", version, feature: `${api.client}, TLS at once` },
+    opensslLacks({}),
+    async (scope) => {
+      const { peer, port } = await startOpensslServer(scope, authority, certificate, [flag]);
+      const connection = await open(scope, port, { tls: clientConfig });
+      connection.write("ping from tls-engine\n");
+      await peer.untilPrinted(/ping from tls-engine/);
+      peer.write("pong from openssl\n");
+      expect(await connection.readLine()).toBe("pong from openssl");
+      await connection.close();
+      expect((await connection.closed).kind).toBe("clean");
+    },
+  );
+}
 
 row(
   { peer: "openssl s_server", we: "client", feature: `${api.client}, killed` },
@@ -145,34 +153,29 @@ row(
   },
 );
 
-row(
-  { peer: "openssl s_client", we: "server", feature: `${api.server}, TLS at once` },
-  opensslLacks({}),
-  async (scope) => {
+for (const [flag, version] of versions) {
+  const about = { peer: "openssl s_client", we: "server", version } as const;
+  row({ ...about, feature: `${api.server}, TLS at once` }, opensslLacks({}), async (scope) => {
     const server = await serve(scope, { tls: serverConfig }, answerOneLine);
-    const peer = startClient(scope, authority, server.port);
+    const peer = startClient(scope, authority, server.port, [flag]);
     peer.write("ping from openssl\n");
     await peer.untilPrinted(/pong from tls-engine/);
     peer.endInput();
     expect(await server.result()).toBe("ping from openssl");
-  },
-);
+  });
 
-row(
-  { peer: "openssl s_client", we: "server", feature: `${api.server}, startTls (SMTP)` },
-  opensslLacks({}),
-  async (scope) => {
+  row({ ...about, feature: `${api.server}, startTls (SMTP)` }, opensslLacks({}), async (scope) => {
     const server = await serve(scope, { upgradeable: true }, async (connection) => {
       await answerStartTls(connection);
       return await answerOneLine(connection);
     });
-    const peer = startClient(scope, authority, server.port, ["-starttls", "smtp"]);
+    const peer = startClient(scope, authority, server.port, [flag, "-starttls", "smtp"]);
     peer.write("ping from openssl\n");
     await peer.untilPrinted(/pong from tls-engine/);
     peer.endInput();
     expect(await server.result()).toBe("ping from openssl");
-  },
-);
+  });
+}
 
 row(
   { peer: "Python asyncio start_tls server", we: "client", feature: `${api.client}, startTls (SMTP)` },

@@ -1,24 +1,23 @@
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
-import {
-  type ClientOptions,
-  MessageContentType,
-  pinned,
-  type ServerOptions,
-  type TlsMessage,
-} from "../../src/index.ts";
+import { type ClientOptions, pinned, type ServerOptions } from "../../src/index.ts";
 import { makeAuthority } from "./ca.ts";
-import { connect, type Driver, listen } from "./driver.ts";
+import { type Driver, listen } from "./driver.ts";
 import { keyLogLines } from "./key-log.ts";
 import {
   compileLoopback,
+  echoAndClose,
+  exchangeAndClose,
+  expectSameExport,
   gnutlsLacks,
   gnutlsServerLacks,
+  meetGnutlsClient,
+  meetGnutlsServer,
   priority,
   startGnutlsClient,
-  startGnutlsServer,
 } from "./peers/gnutls.ts";
 import type { Peer } from "./process.ts";
+import { applicationRecords } from "./record-lengths.ts";
 import { clientFor, combinations, expectAgreement, patterned, row, serverWith } from "./rows.ts";
 import { answerStartTls } from "./smtp.ts";
 import type { Scope } from "./waiting.ts";
@@ -32,47 +31,27 @@ const asClient = { peer: "gnutls-serv", we: "client" } as const;
 const asServer = { peer: "gnutls-cli", we: "server" } as const;
 const noServer = gnutlsServerLacks({});
 const noClient = gnutlsLacks({});
+/** What a record holds besides content. */
+const typeAndTag = 1 + 16;
 
-async function meetServer(
+function meetServer(
   scope: Scope,
   theirs: readonly string[] = [],
   ours: Partial<ClientOptions> = {},
   issued = certificate,
   env: Record<string, string> = {},
 ): Promise<{ readonly client: Driver; readonly peer: Peer }> {
-  const { peer, port } = await startGnutlsServer(scope, shim, issued, theirs, env);
-  return { client: await connect(scope, port, clientFor(issued, ours)), peer };
+  return meetGnutlsServer(scope, shim, issued, theirs, clientFor(issued, ours), env);
 }
 
-async function meetClient(
+function meetClient(
   scope: Scope,
   theirs: readonly string[] = [],
   ours: Partial<ServerOptions> = {},
   issued = certificate,
   env: Record<string, string> = {},
 ): Promise<{ readonly server: Driver; readonly peer: Peer }> {
-  const listener = await listen(scope, serverWith(issued, ours));
-  const peer = startGnutlsClient(scope, authority, listener.port, theirs, env);
-  return { server: await listener.accept(), peer };
-}
-
-/** An echoed line, and a clean end that we begin. */
-async function echoAndClose(client: Driver): Promise<void> {
-  client.write("ping from tls-engine\n");
-  await client.untilReceived("ping from tls-engine");
-  expect((await client.close()).kind).toBe("clean");
-}
-
-/** One line each way, and a clean end that the peer begins. */
-async function exchangeAndClose(server: Driver, peer: Peer): Promise<void> {
-  await peer.untilPrinted(/Handshake was completed/);
-  peer.write("ping from gnutls\n");
-  await server.untilReceived("ping from gnutls\n");
-  server.write("pong from tls-engine\n");
-  await peer.untilPrinted(/pong from tls-engine/);
-  peer.endInput();
-  expect((await server.untilClosed()).kind).toBe("clean");
-  await server.close();
+  return meetGnutlsClient(scope, authority, theirs, serverWith(issued, ours), env);
 }
 
 for (const combination of combinations()) {
@@ -209,7 +188,7 @@ row({ ...asClient, feature: "record_size_limit 513 both ways" }, noServer, async
   const line = "x".repeat(3000);
   client.write(`${line}\n`);
   await client.untilReceived(line);
-  sizes.expectAtMost(512);
+  sizes.expectAtMost(512 + typeAndTag);
   await echoAndClose(client);
 });
 
@@ -223,7 +202,7 @@ row({ ...asServer, feature: "record_size_limit 513 both ways" }, noClient, async
   await server.until("a full record", () => server.receivedLength >= 512);
   server.write("y".repeat(3000));
   await peer.untilPrinted(/y{3000}/);
-  sizes.expectAtMost(512);
+  sizes.expectAtMost(512 + typeAndTag);
   await exchangeAndClose(server, peer);
 });
 
@@ -314,31 +293,3 @@ row({ ...asServer, feature: "STARTTLS (SMTP)" }, noClient, async (scope) => {
   await answerStartTls(server, serverWith(certificate));
   await exchangeAndClose(server, peer);
 });
-
-async function expectSameExport(own: Driver, peer: Peer, label: string): Promise<void> {
-  const [, theirs] = await peer.untilPrinted(/Key material: ([0-9a-f]+)/);
-  const ours = own.engine.exportKeyingMaterial(label, new Uint8Array(), 40);
-  expect(Buffer.from(ours).toString("hex")).toBe(theirs);
-}
-
-/** Watches the lengths of protected records, both ways. */
-function applicationRecords(): {
-  readonly onMessage: (message: TlsMessage) => void;
-  /** @param contentLength what GnuTLS was told; it adds the byte of the content type to what it announces. */
-  expectAtMost(contentLength: number): void;
-} {
-  const lengths = { read: 0, write: 0 };
-  return {
-    onMessage: ({ contentType, direction, messageType, data }) => {
-      if (contentType !== MessageContentType.HEADER || messageType !== 23) return;
-      lengths[direction] = Math.max(lengths[direction], Buffer.from(data).readUInt16BE(3));
-    },
-    expectAtMost: (contentLength) => {
-      const typeAndTag = 1 + 16;
-      for (const direction of ["read", "write"] as const) {
-        expect(lengths[direction], direction).toBeLessThanOrEqual(contentLength + typeAndTag);
-        expect(lengths[direction], direction).toBeGreaterThan(contentLength / 2);
-      }
-    },
-  };
-}

@@ -4,7 +4,13 @@ import { type ClientOptions, pinned, type ServerOptions } from "../../src/index.
 import { makeAuthority } from "./ca.ts";
 import { connect, type Driver, listen } from "./driver.ts";
 import { keyLogLines } from "./key-log.ts";
-import { buildGoPeer, noGo } from "./peers/go.ts";
+import {
+  answerGo as answerAndClose,
+  buildGoPeer,
+  echoWithGo as echoAndClose,
+  expectSameGoExport as expectSameExport,
+  noGo,
+} from "./peers/go.ts";
 import type { Peer } from "./process.ts";
 import { clientFor, combinations, expectAgreement, row, serverWith } from "./rows.ts";
 import type { Scope } from "./waiting.ts";
@@ -45,25 +51,6 @@ async function meetClient(
   const listener = await listen(scope, serverWith(issued, ours));
   const peer = go.start(scope, "client", String(listener.port), "-ca", authority.rootFile, ...theirs);
   return { server: await listener.accept(), peer };
-}
-
-/** An echoed line, and a clean end that we begin. */
-async function echoAndClose(client: Driver, peer: Peer): Promise<void> {
-  await peer.untilPrinted(/"open":"TLS 1\.3"/);
-  client.write("ping from tls-engine\n");
-  await client.untilReceived("ping from tls-engine\n");
-  expect((await client.close()).kind).toBe("clean");
-  await peer.untilPrinted(/"echoed":21/);
-}
-
-/** One line each way, and a clean end that the peer begins. */
-async function answerAndClose(server: Driver, peer: Peer): Promise<void> {
-  await server.untilReceived("ping from go\n");
-  server.write("pong from tls-engine\n");
-  expect((await server.untilClosed()).kind).toBe("clean");
-  await server.close();
-  await peer.untilPrinted(/"received":"pong from tls-engine\\n"/);
-  expect(await peer.untilExit()).toBe(0);
 }
 
 for (const combination of combinations()) {
@@ -237,12 +224,6 @@ row({ ...asServer, feature: "upgrade from plaintext" }, noGo, async (scope) => {
   server.upgrade(serverWith(certificate));
   await answerAndClose(server, peer);
 });
-
-async function expectSameExport(own: Driver, peer: Peer): Promise<void> {
-  const [, theirs] = await peer.untilPrinted(/"exported":"([0-9a-f]+)"/);
-  const ours = own.engine.exportKeyingMaterial("EXPORTER-interop", Buffer.from("a context"), 40);
-  expect(Buffer.from(ours).toString("hex")).toBe(theirs);
-}
 
 /** Go logs the four traffic secrets, and not the one for exporters. */
 function expectSameKeys(ours: readonly string[], keylog: string): void {

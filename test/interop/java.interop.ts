@@ -23,14 +23,14 @@ beforeAll(async () => {
   if (noJava !== undefined) return;
   const identity = (kind: Issued["kind"], auth: string): string => {
     const { chainFile, keyFile } = authority.server(kind);
-    return [kind, chainFile, keyFile, auth].join(":");
+    return [kind, chainFile, keyFile, auth, "TLSv1.3"].join(":");
   };
   const identities = kinds.map((kind) => identity(kind, "none"));
   const asking = ["request", "require"].map((auth) => identity("ecdsa-p256", auth));
   server = startJava(machines, "server", authority.rootFile, ...identities, ...asking);
   client = startJava(machines, "client", authority.rootFile, own.chainFile, own.keyFile);
   await client.untilPrinted(/^READY/m);
-  await server.untilPrinted(/^LISTENING ecdsa-p256 require/m);
+  await server.untilPrinted(/^LISTENING ecdsa-p256 require /m);
 });
 afterAll(async () => {
   await machines.close();
@@ -43,7 +43,7 @@ async function meetServer(
   kind: Issued["kind"] = "ecdsa-p256",
   auth: "none" | "request" | "require" = "none",
 ): Promise<Driver> {
-  const [, port] = await server.untilPrinted(new RegExp(`^LISTENING ${kind} ${auth} (\\d+)`, "m"));
+  const [, port] = await server.untilPrinted(new RegExp(`^LISTENING ${kind} ${auth} TLSv1\\.3 (\\d+)`, "m"));
   return await connect(scope, Number(port), clientFor(authority.server(kind), ours));
 }
 
@@ -55,7 +55,7 @@ async function meetClient(
   name = "localhost",
 ): Promise<{ readonly driver: Driver; readonly printed: (text: string) => Promise<unknown> }> {
   const { port, accept } = await listen(scope, serverWith(issued, ours));
-  client.write(`${port} ${name}\n`);
+  client.write(`${port} ${name} TLSv1.3\n`);
   return {
     driver: await accept(),
     printed: (text) => client.untilPrinted(new RegExp(`^(ANSWER|ERROR) ${port} .*${text}`, "m")),

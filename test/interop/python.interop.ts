@@ -2,12 +2,22 @@ import { join } from "node:path";
 import { afterAll, expect } from "vitest";
 import { type ClientOptions, pinned, type ServerOptions } from "../../src/index.ts";
 import { makeAuthority } from "./ca.ts";
-import { connect, type Driver, listen } from "./driver.ts";
+import { listen } from "./driver.ts";
 import { keyLogLines } from "./key-log.ts";
-import { noPython, pythonLacks, startPython } from "./peers/python.ts";
-import type { Peer } from "./process.ts";
+import {
+  answerPython as answerAndClose,
+  echoWithPython as echoAndClose,
+  meetPythonClient,
+  meetPythonServer,
+  noPython,
+  type PythonClientMeeting,
+  pythonLacks,
+  type PythonServerMeeting,
+  type ScriptOptions,
+  startPython,
+} from "./peers/python.ts";
 import { clientFor, combinations, expectAgreement, row, serverWith } from "./rows.ts";
-import { answerSmtp, answerStartTls, requestStartTls } from "./smtp.ts";
+import { answerSmtp, answerStartTls } from "./smtp.ts";
 import type { Scope } from "./waiting.ts";
 
 const authority = await makeAuthority();
@@ -17,64 +27,24 @@ const certificate = authority.server("ecdsa-p256");
 const asClient = { peer: "Python asyncio start_tls server", we: "client" } as const;
 const asServer = { peer: "Python asyncio start_tls client", we: "server" } as const;
 
-/** What the scripts are told. */
-interface ScriptOptions {
-  readonly name?: string;
-  readonly alpn?: readonly string[];
-  readonly certificate?: string;
-  readonly key?: string;
-  readonly clientCa?: string;
-  readonly clientMode?: "request" | "require";
-  readonly keylog?: string;
-}
-
 /** Our client, upgraded by the script's server. */
-async function meetServer(
+function meetServer(
   scope: Scope,
   theirs: ScriptOptions = {},
   ours: Partial<ClientOptions> = {},
   issued = certificate,
-): Promise<{ readonly client: Driver; readonly peer: Peer }> {
-  const { chainFile, keyFile } = issued;
-  const peer = startPython(scope, "starttls_server.py", chainFile, keyFile, JSON.stringify(theirs));
-  const [, port] = await peer.untilPrinted(/"port": (\d+)/);
-  const client = await connect(scope, Number(port));
-  await requestStartTls(client);
-  client.upgrade(clientFor(issued, ours));
-  return { client, peer };
+): Promise<PythonServerMeeting> {
+  return meetPythonServer(scope, issued, theirs, clientFor(issued, ours));
 }
 
 /** The script's client, upgraded by a server of ours. */
-async function meetClient(
+function meetClient(
   scope: Scope,
   theirs: ScriptOptions = {},
   ours: Partial<ServerOptions> = {},
   issued = certificate,
-): Promise<{ readonly server: Driver; readonly peer: Peer }> {
-  const listener = await listen(scope);
-  const args = [String(listener.port), authority.rootFile, JSON.stringify(theirs)];
-  const peer = startPython(scope, "starttls_client.py", ...args);
-  const server = await listener.accept();
-  await answerStartTls(server, serverWith(issued, ours));
-  return { server, peer };
-}
-
-/** An echoed line, and a clean end that we begin. */
-async function echoAndClose(client: Driver, peer: Peer): Promise<void> {
-  client.write("ping from tls-engine\n");
-  await client.untilReceived("ping from tls-engine\n");
-  expect((await client.close()).kind).toBe("clean");
-  await peer.untilPrinted(/"end": "eof"/);
-}
-
-/** One line each way, and a clean end that the peer begins. */
-async function answerAndClose(server: Driver, peer: Peer): Promise<void> {
-  await server.untilReceived("ping from python\n");
-  server.write("pong from tls-engine\n");
-  expect((await server.untilClosed()).kind).toBe("clean");
-  await server.close();
-  await peer.untilPrinted(/"received": "pong from tls-engine\\n"/);
-  await peer.untilPrinted(/"end": "closed"/);
+): Promise<PythonClientMeeting> {
+  return meetPythonClient(scope, authority, theirs, serverWith(issued, ours));
 }
 
 for (const combination of combinations()) {

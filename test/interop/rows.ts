@@ -17,6 +17,8 @@ export interface Row {
   /** Our role. */
   readonly we: "client" | "server";
   readonly feature: string;
+  /** Left out where it is TLS 1.3. */
+  readonly version?: "TLSv1.3" | "TLSv1.2" | "any";
   /** IANA name, where the row is about one. */
   readonly suite?: string;
   /** IANA name, where the row is about one. */
@@ -37,8 +39,10 @@ declare module "vitest" {
  * @param missing why it cannot run on this machine; it is reported as skipped with that reason.
  */
 export function row(about: Row, missing: string | undefined, run: (scope: Scope) => Promise<void>): void {
-  const { peer, we, suite, group, certificate, feature } = about;
-  const title = [`our ${we} and ${peer}`, suite, group, certificate, feature].filter(Boolean).join(", ");
+  const { peer, we, version, suite, group, certificate, feature } = about;
+  const title = [`our ${we} and ${peer}`, version, suite, group, certificate, feature]
+    .filter(Boolean)
+    .join(", ");
   test.concurrent(title, async ({ task, skip, onTestFinished }) => {
     task.meta.row = about;
     if (missing !== undefined) skip(missing);

@@ -1,8 +1,9 @@
 import type { Authority } from "../ca.ts";
 import { Peer, versionOf } from "../process.ts";
 import type { Combination, Group } from "../rows.ts";
+import type { Combination12 } from "../rows12.ts";
 import type { Scope } from "../waiting.ts";
-import { opensslGroups } from "./openssl.ts";
+import { opensslGroups, opensslGroups12, opensslSuite12 } from "./openssl.ts";
 
 const version = versionOf("curl", "--version");
 const library = /OpenSSL\/(\d+)\.(\d+)/.exec(version ?? "");
@@ -23,7 +24,16 @@ export function curlOnly({ suite, group }: Pick<Combination, "suite" | "group">)
   return ["--tls13-ciphers", suite, "--curves", opensslGroups[group]];
 }
 
-/** Starts curl, which trusts the authority and nobody else. */
+/** Arguments that leave curl TLS 1.2 alone. */
+export const curlTls12 = ["--tlsv1.2", "--tls-max", "1.2"] as const;
+
+/** Arguments that hold curl to one combination of TLS 1.2. */
+export function curlOnly12(combination: Combination12): string[] {
+  const suite = ["--ciphers", opensslSuite12(combination.suite)];
+  return [...curlTls12, ...suite, "--curves", opensslGroups12(combination)];
+}
+
+/** Starts curl for TLS 1.3, unless `args` say something else. It trusts the authority and nobody else. */
 export function startCurl(scope: Scope, authority: Authority, ...args: readonly string[]): Peer {
   // A first argument of --disable keeps the user's curlrc out.
   const always = ["--disable", "--silent", "--show-error", "--tlsv1.3", "--cacert", authority.rootFile];

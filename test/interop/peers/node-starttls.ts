@@ -9,10 +9,11 @@ import { NodePeer } from "./node.ts";
 export async function startNodeStartTls(
   scope: Scope,
   { keyPem, chainPem }: Issued,
+  options: tls.TlsOptions = {},
 ): Promise<{ readonly port: number; readonly upgraded: () => Promise<NodePeer> }> {
   let peer: NodePeer | undefined;
   const changes = new Changes();
-  const secure = tls.createServer({ key: keyPem, cert: chainPem }, (socket) => {
+  const secure = tls.createServer({ key: keyPem, cert: chainPem, ...options }, (socket) => {
     peer = new NodePeer(scope, socket, true);
     changes.announce();
   });
@@ -50,12 +51,14 @@ export async function requestNodeStartTls(
   scope: Scope,
   authority: Authority,
   port: number,
+  options: tls.ConnectionOptions = {},
 ): Promise<NodePeer> {
   const socket = net.connect(port, "127.0.0.1");
   scope.onClose(() => socket.destroy());
   await say(socket, "EHLO node.test", /250 /);
   await say(socket, "STARTTLS", /220 go/);
-  return new NodePeer(scope, tls.connect({ socket, ca: authority.rootPem, servername: "localhost" }), false);
+  const all = { socket, ca: authority.rootPem, servername: "localhost", ...options };
+  return new NodePeer(scope, tls.connect(all), false);
 }
 
 /** Sends a line, and waits for an answer that matches. */

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { once } from "node:events";
 import type net from "node:net";
 import { duplexPair } from "node:stream";
@@ -7,8 +8,9 @@ import { type ClientConfig, type ServerConfig, TlsEngine } from "../../../src/in
 import type { Authority, Issued } from "../ca.ts";
 import { connect, Driver, listen } from "../driver.ts";
 import type { Combination, Group } from "../rows.ts";
+import type { Combination12 } from "../rows12.ts";
 import { Changes, type Scope } from "../waiting.ts";
-import { opensslGroups } from "./openssl.ts";
+import { opensslGroups, opensslGroups12, opensslSuite12 } from "./openssl.ts";
 
 const [major = 0, minor = 0] = (process.versions.openssl ?? "").split(".").map(Number);
 
@@ -24,6 +26,16 @@ export function nodeLacks({ group }: { readonly group?: Group | undefined }): st
 /** Options that hold node:tls to one combination. */
 export function nodeOnly({ suite, group }: Pick<Combination, "suite" | "group">): tls.SecureContextOptions {
   return { ciphers: suite, ecdhCurve: opensslGroups[group] };
+}
+
+/** Options that hold node:tls to one combination of TLS 1.2, next to its versions. */
+export function nodeOnly12(combination: Combination12): tls.SecureContextOptions {
+  const { suite, encryptThenMac } = combination;
+  return {
+    ciphers: opensslSuite12(suite),
+    ecdhCurve: opensslGroups12(combination),
+    ...(encryptThenMac === false && { secureOptions: constants.SSL_OP_NO_ENCRYPT_THEN_MAC }),
+  };
 }
 
 /** How bytes travel between our driver and node:tls. */
@@ -142,6 +154,58 @@ async function reach(
   return await connect(scope, (server.address() as net.AddressInfo).port, config);
 }
 
+/** A server of node:tls that listens on a port of this machine. */
+export async function listenNode(
+  scope: Scope,
+  { keyPem, chainPem }: Issued,
+  options: tls.TlsOptions,
+): Promise<{
+  readonly port: number;
+  /** The next connection whose handshake has ended. */
+  readonly next: () => Promise<NodePeer>;
+}> {
+  const secured: NodePeer[] = [];
+  const changes = new Changes();
+  const server = tls.createServer({ key: keyPem, cert: chainPem, ...options }, (socket) => {
+    secured.push(new NodePeer(scope, socket, true));
+    changes.announce();
+  });
+  // Node keeps no sessions by itself, but for those in tickets.
+  const sessions = new Map<string, Buffer>();
+  server.on("newSession", (id: Buffer, session: Buffer, done: () => void) => {
+    sessions.set(id.toString("hex"), session);
+    done();
+  });
+  server.on("resumeSession", (id: Buffer, done: (error: Error | null, session: Buffer | null) => void) =>
+    done(null, sessions.get(id.toString("hex")) ?? null),
+  );
+  scope.onClose(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    // A server that listens on a port has an address of this kind.
+    port: (server.address() as net.AddressInfo).port,
+    next: () =>
+      changes.until(
+        "secureConnection",
+        () => secured.shift(),
+        () => "node has no further connection",
+        () => false,
+      ),
+  };
+}
+
+/** A client of node:tls on a port of this machine, which verifies the certificate there for `localhost`. */
+export function connectNode(
+  scope: Scope,
+  authority: Authority,
+  port: number,
+  options: tls.ConnectionOptions,
+): NodePeer {
+  const all = { host: "127.0.0.1", port, ca: authority.rootPem, servername: "localhost", ...options };
+  return new NodePeer(scope, tls.connect(all), false);
+}
+
 /** A new client of node:tls, connected to a server of ours, whose certificate it verifies for `localhost`. */
 export async function meetNodeClient(
   scope: Scope,
@@ -171,4 +235,20 @@ export async function exchangeWithNode(own: Driver, peer: NodePeer): Promise<voi
   expect((await own.close()).kind).toBe("clean");
   expect(peer.hasEnded).toBe(true);
   expect(await peer.untilOver()).toBeUndefined();
+}
+
+/** Compares three exports: in TLS 1.2 no context differs from an empty one. */
+export async function expectSameNodeExports(own: Driver, peer: NodePeer): Promise<void> {
+  await peer.untilSecure();
+  // The types of Node do not know that the context may be left out.
+  const theirSide: { exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer } =
+    peer.socket;
+  const seen = new Set<string>();
+  for (const context of [null, Buffer.alloc(0), Buffer.from("a context")]) {
+    const theirs = theirSide.exportKeyingMaterial(64, "EXPORTER-interop", context ?? undefined);
+    const ours = own.engine.exportKeyingMaterial("EXPORTER-interop", context, 64);
+    expect(Buffer.from(ours).equals(theirs), String(context)).toBe(true);
+    seen.add(theirs.toString("hex"));
+  }
+  expect(seen.size).toBe(3);
 }

@@ -1,9 +1,12 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
 import type { ServerConfig } from "../../../src/index.ts";
 import type { Authority, Issued } from "../ca.ts";
 import { type Driver, listen } from "../driver.ts";
 import { Peer, versionOf } from "../process.ts";
 import type { Combination, Group } from "../rows.ts";
+import { type Combination12, groupsFor, type Suite12 } from "../rows12.ts";
 import type { Scope } from "../waiting.ts";
 
 const version = /^OpenSSL (\d+)\.(\d+)/.exec(versionOf("openssl", "version") ?? "");
@@ -40,6 +43,49 @@ export function only({ suite, group }: Pick<Combination, "suite" | "group">): st
   return ["-ciphersuites", suite, "-groups", opensslGroups[group]];
 }
 
+/** The suite in OpenSSL's own way of naming them, as `-cipher` takes it. */
+export function opensslSuite12(suite: Suite12): string {
+  return suite
+    .slice("TLS_".length)
+    .replace("_WITH_", "_")
+    .replace(/AES_(128|256)_/, "AES$1_")
+    .replace("_CBC_", "_")
+    .replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305")
+    .replaceAll("_", "-");
+}
+
+/** The groups of a combination of TLS 1.2, as OpenSSL takes them. */
+export function opensslGroups12(combination: Combination12): string {
+  return groupsFor(combination)
+    .map((group) => opensslGroups[group])
+    .join(":");
+}
+
+/** Options that hold `openssl` to one combination, next to `-tls1_2`. */
+export function only12(combination: Combination12): string[] {
+  const { suite, encryptThenMac } = combination;
+  const suites = ["-cipher", opensslSuite12(suite), "-groups", opensslGroups12(combination)];
+  return encryptThenMac === false ? [...suites, "-no_etm"] : suites;
+}
+
+/** Without an option that says otherwise, `openssl` is held to TLS 1.3. */
+function versionIn(args: readonly string[]): string[] {
+  return args.some((arg) => /^-((no_)?tls1(_\d)?|(min|max)_protocol)$/.test(arg)) ? [] : ["-tls1_3"];
+}
+
+/** An environment in which OpenSSL does without RFC 7627, for which its commands have no option. The file for it goes into `folder`. */
+export function withoutExtendedMainSecret(folder: string): Record<string, string> {
+  const file = join(folder, "without-extended-main-secret.cnf");
+  const sections = [
+    "openssl_conf = library",
+    "[library]\nssl_conf = ssl",
+    "[ssl]\nsystem_default = system",
+    "[system]\nOptions = -ExtendedMasterSecret\n",
+  ];
+  writeFileSync(file, sections.join("\n"));
+  return { OPENSSL_CONF: file };
+}
+
 /** An `openssl s_server` that listens. */
 export interface OpensslServer {
   readonly peer: Peer;
@@ -52,11 +98,12 @@ export async function startServer(
   authority: Authority,
   certificate: Issued,
   args: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Promise<OpensslServer> {
   const { leafFile, keyFile } = certificate;
   const identity = ["-cert", leafFile, "-key", keyFile, "-cert_chain", authority.intermediateFile];
-  const always = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-tls1_3", ...identity];
-  const peer = new Peer(scope, "openssl", [...always, ...args]);
+  const always = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", ...versionIn(args)];
+  const peer = new Peer(scope, "openssl", [...always, ...identity, ...args], env);
   // The session cache and the greeting come before; only the line with the port says that it listens.
   const [, port] = await peer.untilPrinted(/^ACCEPT 127\.0\.0\.1:(\d+)/m);
   return { peer, port: Number(port) };
@@ -68,6 +115,7 @@ export function startClient(
   authority: Authority,
   port: number,
   args: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Peer {
   const verification = [
     "-CAfile",
@@ -77,8 +125,8 @@ export function startClient(
     "localhost",
   ];
   const name = args.includes("-noservername") ? [] : ["-servername", "localhost"];
-  const always = ["s_client", "-connect", `127.0.0.1:${port}`, ...name, "-tls1_3"];
-  return new Peer(scope, "openssl", [...always, ...verification, ...args]);
+  const always = ["s_client", "-connect", `127.0.0.1:${port}`, ...name, ...versionIn(args)];
+  return new Peer(scope, "openssl", [...always, ...verification, ...args], env);
 }
 
 /** An s_client, and the server of ours that it has connected to. */
@@ -93,9 +141,10 @@ export async function meetClient(
   authority: Authority,
   args: readonly string[],
   config: ServerConfig,
+  env: Record<string, string> = {},
 ): Promise<OpensslMeeting> {
   const listener = await listen(scope, config);
-  const peer = startClient(scope, authority, listener.port, args);
+  const peer = startClient(scope, authority, listener.port, args, env);
   return { server: await listener.accept(), peer };
 }
 

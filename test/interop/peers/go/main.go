@@ -1,6 +1,6 @@
-// Tlspeer is one side of a TLS 1.3 connection in Go: it prints JSON lines about what it sees.
+// Tlspeer is one side of a TLS connection in Go: it prints JSON lines about what it sees.
 //
-//	tlspeer server [flags]         listens on a free port, serves one connection, echoes
+//	tlspeer server [flags]         listens on a free port, serves connections one after the other, echoes
 //	tlspeer client PORT [flags]    sends one line, prints the answer, closes
 package main
 
@@ -49,15 +49,25 @@ func main() {
 	if role == "client" {
 		port, rest = rest[0], rest[1:]
 	}
-	config, command := configFrom(role, rest)
+	config, options := configFrom(role, rest)
 	if role == "server" {
-		serve(config)
-	} else {
-		call(port, config, command)
+		serve(config, options)
+		return
+	}
+	for range options.connections {
+		call(port, config, options)
 	}
 }
 
-func configFrom(role string, args []string) (*tls.Config, string) {
+// options are what flags say beside the configuration of TLS.
+type options struct {
+	connections int
+	command     string
+}
+
+var versions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+func configFrom(role string, args []string) (*tls.Config, options) {
 	flags := flag.NewFlagSet(role, flag.ExitOnError)
 	groups := flags.String("groups", "", "groups, most preferred first, by IANA name")
 	alpn := flags.String("alpn", "", "ALPN protocols, separated by commas")
@@ -67,10 +77,22 @@ func configFrom(role string, args []string) (*tls.Config, string) {
 	name := flags.String("name", "localhost", "name of the server")
 	auth := flags.String("auth", "none", "client certificates: none, request, require")
 	keylog := flags.String("keylog", "", "file for the key log")
+	minimum := flags.String("min", "1.3", "lowest version")
+	maximum := flags.String("max", "1.3", "highest version")
+	suites := flags.String("suites", "", "suites of TLS 1.2 by IANA name, separated by commas")
+	tickets := flags.Bool("tickets", true, "whether sessions are resumed")
+	connections := flags.Int("connections", 1, "how many of them, one after the other")
 	command := flags.String("starttls", "", "plaintext line to send before TLS")
 	check(flags.Parse(args))
 
-	config := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: *name}
+	config := &tls.Config{
+		MinVersion:             versions[*minimum],
+		MaxVersion:             versions[*maximum],
+		CipherSuites:           suitesNamed(*suites),
+		SessionTicketsDisabled: !*tickets,
+		ClientSessionCache:     tls.NewLRUClientSessionCache(1),
+		ServerName:             *name,
+	}
 	for _, group := range strings.FieldsFunc(*groups, func(r rune) bool { return r == ',' }) {
 		config.CurvePreferences = append(config.CurvePreferences, curves[group])
 	}
@@ -99,12 +121,27 @@ func configFrom(role string, args []string) (*tls.Config, string) {
 		check(err)
 		config.KeyLogWriter = file
 	}
-	return config, *command
+	return config, options{*connections, *command}
+}
+
+// suitesNamed gives nil, for the defaults, when there is no name.
+func suitesNamed(names string) []uint16 {
+	var ids []uint16
+	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' }) {
+		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+			if suite.Name == name {
+				ids = append(ids, suite.ID)
+			}
+		}
+	}
+	return ids
 }
 
 func describe(connection *tls.Conn) {
 	state := connection.ConnectionState()
 	exported, err := state.ExportKeyingMaterial("EXPORTER-interop", []byte("a context"), 40)
+	check(err)
+	plain, err := state.ExportKeyingMaterial("EXPORTER-interop", nil, 40)
 	check(err)
 	subjects := []string{}
 	for _, certificate := range state.PeerCertificates {
@@ -117,30 +154,35 @@ func describe(connection *tls.Conn) {
 		"name":     state.ServerName,
 		"peer":     subjects,
 		"exported": hex.EncodeToString(exported),
+		"plain":    hex.EncodeToString(plain),
+		"resumed":  state.DidResume,
+		"unique":   hex.EncodeToString(state.TLSUnique),
 	})
 }
 
-func serve(config *tls.Config) {
+func serve(config *tls.Config, options options) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	report(map[string]any{"port": listener.Addr().(*net.TCPAddr).Port})
-	raw, err := listener.Accept()
-	check(err)
-	connection := tls.Server(raw, config)
-	check(connection.Handshake())
-	describe(connection)
-	count, err := io.Copy(connection, connection)
-	check(err)
-	check(connection.Close())
-	report(map[string]any{"echoed": count})
+	for range options.connections {
+		raw, err := listener.Accept()
+		check(err)
+		connection := tls.Server(raw, config)
+		check(connection.Handshake())
+		describe(connection)
+		count, err := io.Copy(connection, connection)
+		check(err)
+		check(connection.Close())
+		report(map[string]any{"echoed": count})
+	}
 }
 
-func call(port string, config *tls.Config, command string) {
+func call(port string, config *tls.Config, options options) {
 	raw, err := net.Dial("tcp", "127.0.0.1:"+port)
 	check(err)
-	if command != "" {
+	if options.command != "" {
 		// The ClientHello must not overtake the answer.
-		fmt.Fprintf(raw, "%s\r\n", command)
+		fmt.Fprintf(raw, "%s\r\n", options.command)
 		answer := make([]byte, 1)
 		for answer[0] != '\n' {
 			_, err := raw.Read(answer)

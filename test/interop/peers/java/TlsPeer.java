@@ -28,9 +28,12 @@ import javax.net.ssl.TrustManagerFactory;
  * JSSE as a peer. It serves any number of connections, so that one virtual machine does for all rows.
  *
  * <pre>
- * TlsPeer server ROOT IDENTITY...    listens once per identity, which is NAME:CHAIN:KEY:none|request|require; echoes
- * TlsPeer client ROOT CHAIN KEY      takes lines "PORT NAME" on standard input; sends one line to each, prints the answer
+ * TlsPeer server ROOT IDENTITY...    listens once per identity, which is NAME:CHAIN:KEY:none|request|require:VERSIONS; echoes
+ * TlsPeer client ROOT CHAIN KEY      takes lines "PORT NAME VERSIONS" on standard input; sends one line to each, prints the answer
  * </pre>
+ *
+ * VERSIONS are separated by commas. A connection whose first line is "RENEGOTIATE" is told to the other side to handshake again, and so
+ * does a client that is told "PORT NAME VERSIONS again".
  */
 public final class TlsPeer {
     private static final String[] ALPN = {"b", "a"};
@@ -55,7 +58,7 @@ public final class TlsPeer {
         SSLServerSocket listener =
                 (SSLServerSocket)
                         context.getServerSocketFactory().createServerSocket(0, 50, InetAddress.getLoopbackAddress());
-        listener.setEnabledProtocols(new String[] {"TLSv1.3"});
+        listener.setEnabledProtocols(identity[4].split(","));
         listener.setWantClientAuth(identity[3].equals("request"));
         if (identity[3].equals("require")) {
             listener.setNeedClientAuth(true);
@@ -72,7 +75,7 @@ public final class TlsPeer {
                             }
                         })
                 .start();
-        report("LISTENING " + identity[0] + " " + identity[3] + " " + listener.getLocalPort());
+        report("LISTENING " + identity[0] + " " + identity[3] + " " + identity[4] + " " + listener.getLocalPort());
     }
 
     private static void echo(SSLSocket socket) {
@@ -85,6 +88,9 @@ public final class TlsPeer {
             InputStream input = socket.getInputStream();
             byte[] buffer = new byte[65536];
             for (int count = input.read(buffer); count >= 0; count = input.read(buffer)) {
+                if (new String(buffer, 0, count).startsWith("RENEGOTIATE")) {
+                    socket.startHandshake();
+                }
                 socket.getOutputStream().write(buffer, 0, count);
             }
         } catch (IOException error) {
@@ -97,14 +103,16 @@ public final class TlsPeer {
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
         for (String line = commands.readLine(); line != null; line = commands.readLine()) {
             String[] command = line.split(" ");
-            new Thread(() -> call(context, Integer.parseInt(command[0]), command[1])).start();
+            new Thread(() -> call(context, command)).start();
         }
     }
 
-    private static void call(SSLContext context, int port, String name) {
+    private static void call(SSLContext context, String[] command) {
+        int port = Integer.parseInt(command[0]);
+        String name = command[1];
         try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket()) {
             SSLParameters parameters = socket.getSSLParameters();
-            parameters.setProtocols(new String[] {"TLSv1.3"});
+            parameters.setProtocols(command[2].split(","));
             parameters.setEndpointIdentificationAlgorithm("HTTPS");
             parameters.setApplicationProtocols(ALPN);
             parameters.setServerNames(List.of(new javax.net.ssl.SNIHostName(name)));
@@ -112,6 +120,9 @@ public final class TlsPeer {
             socket.connect(new java.net.InetSocketAddress(InetAddress.getByAddress(name, new byte[] {127, 0, 0, 1}), port));
             socket.startHandshake();
             describe(socket);
+            if (command.length > 3) {
+                socket.startHandshake();
+            }
             socket.getOutputStream().write("ping from java\n".getBytes());
             String answer = new BufferedReader(new InputStreamReader(socket.getInputStream())).readLine();
             report("ANSWER " + port + " " + answer);
@@ -122,7 +133,8 @@ public final class TlsPeer {
 
     private static void describe(SSLSocket socket) {
         SSLSession session = socket.getSession();
-        report("OPEN " + session.getProtocol() + " " + session.getCipherSuite() + " " + socket.getApplicationProtocol());
+        String agreed = session.getProtocol() + " " + session.getCipherSuite() + " " + socket.getApplicationProtocol();
+        report("OPEN " + agreed + " " + session.getCreationTime());
     }
 
     private static synchronized void report(String line) {

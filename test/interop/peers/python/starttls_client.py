@@ -1,6 +1,6 @@
 """An SMTP-like client that upgrades with StreamWriter.start_tls, sends one line, and closes after the answer.
 
-usage: starttls_client.py PORT CA OPTIONS    OPTIONS is JSON: name, alpn, certificate, key, keylog
+usage: starttls_client.py PORT CA OPTIONS    OPTIONS is JSON: versions, ciphers, options, name, alpn, certificate, key, keylog
 """
 
 import asyncio
@@ -8,10 +8,12 @@ import json
 import ssl
 import sys
 
+from restrictions import restrict
+
 
 def context_from(ca, options):
     context = ssl.create_default_context(cafile=ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    restrict(context, options)
     if "alpn" in options:
         context.set_alpn_protocols(options["alpn"])
     if "certificate" in options:
@@ -42,7 +44,13 @@ async def main():
     try:
         await writer.start_tls(context_from(ca, options), server_hostname=options.get("name", "localhost"))
         tls = writer.get_extra_info("ssl_object")
-        report(open=tls.version(), suite=tls.cipher()[0], alpn=tls.selected_alpn_protocol())
+        report(
+            open=tls.version(),
+            suite=tls.cipher()[0],
+            alpn=tls.selected_alpn_protocol(),
+            unique=tls.get_channel_binding("tls-unique").hex(),
+            reused=tls.session_reused,
+        )
         writer.write(b"ping from python\n")
         report(received=(await reader.readline()).decode())
         writer.close()

@@ -1,6 +1,6 @@
 """An SMTP-like server that upgrades with StreamWriter.start_tls and echoes what comes through TLS.
 
-usage: starttls_server.py CERTIFICATE KEY OPTIONS    OPTIONS is JSON: alpn, clientCa, clientMode, keylog
+usage: starttls_server.py CERTIFICATE KEY OPTIONS    OPTIONS is JSON: versions, ciphers, curve, options, alpn, clientCa, clientMode, keylog
 """
 
 import asyncio
@@ -8,10 +8,12 @@ import json
 import ssl
 import sys
 
+from restrictions import restrict
+
 
 def context_from(certificate, key, options):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    restrict(context, options)
     context.load_cert_chain(certificate, key)
     if "alpn" in options:
         context.set_alpn_protocols(options["alpn"])
@@ -38,7 +40,14 @@ async def serve(reader, writer, context):
         await writer.drain()
         await writer.start_tls(context)
         tls = writer.get_extra_info("ssl_object")
-        report(open=tls.version(), suite=tls.cipher()[0], alpn=tls.selected_alpn_protocol(), peer=tls.getpeercert())
+        report(
+            open=tls.version(),
+            suite=tls.cipher()[0],
+            alpn=tls.selected_alpn_protocol(),
+            unique=tls.get_channel_binding("tls-unique").hex(),
+            reused=tls.session_reused,
+            peer=tls.getpeercert(),
+        )
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
