@@ -21,7 +21,12 @@ const client = { serverName: "localhost", trust } as const;
 const LONG_LABEL = "a".repeat(64);
 
 const SHARED: readonly Refusal[] = [
+  ["versions", [], "[]", /TLSv1\.3, TLSv1\.2/],
+  ["versions", ["TLSv1.1"], '"TLSv1.1"', /at least one of TLSv1\.3, TLSv1\.2/],
+  ["sessionStore", {}, "Object", /get, put and take/],
+  ["sessionStore", true, "true", /get, put and take/],
   ["cipherSuites", [], "[]", /TLS_AES_128_GCM_SHA256/],
+  ["cipherSuites", ["TLS_RSA_WITH_AES_128_CBC_SHA"], '"TLS_RSA_WITH', /TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA/],
   ["cipherSuites", ["TLS_NULL"], '"TLS_NULL"', /TLS_CHACHA20_POLY1305_SHA256/],
   ["cipherSuites", Array(2).fill("TLS_AES_128_GCM_SHA256"), '["TLS_AES_128_GCM_SHA256", "TLS_AES', /once/],
   ["groups", [], "[]", /x25519/],

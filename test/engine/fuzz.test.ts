@@ -3,14 +3,35 @@ import { describe, expect, test } from "vitest";
 import { concatBytes, hex } from "../../src/bytes.ts";
 import { ContentType, NEED_DATA, NotTlsError, TlsAlert, TlsEngine } from "../../src/index.ts";
 import { MESSAGES } from "../handshake/foreign-messages.ts";
-import { pointsOf, SCENARIOS, sceneAt, sceneOf, toyClient, toyServer } from "../handshake/scenarios.ts";
+import { SCENARIOS, sceneOf, toyClient, toyServer } from "../handshake/scenarios.ts";
+import { SCENARIOS12 } from "../handshake/scenarios12.ts";
 import { RUN_SEED, Seeded } from "../pairs/seeded.ts";
+import type { Scene } from "../support/scripted-peer.ts";
 
 /** How long one of these tests may take; the cases that are left then are not run. */
 const BUDGET_MS = 1_500;
 const CASES = 1_000;
 
-const POINTS = SCENARIOS.flatMap((scenario) => pointsOf(scenario).map((point) => ({ scenario, point })));
+/** Those of both versions, with peers that do as ours do. */
+const ALL_SCENARIOS = [...SCENARIOS, ...SCENARIOS12.filter(({ serverIo }) => serverIo === undefined)];
+
+/** A scenario, and how many messages the peer has sent. */
+interface Point {
+  readonly scenario: Parameters<typeof sceneOf>[0];
+  readonly played: number;
+}
+
+const POINTS: readonly Point[] = ALL_SCENARIOS.flatMap((scenario) => {
+  const { length } = sceneOf(scenario).playAll();
+  return Array.from({ length: length + 1 }, (_, played) => ({ scenario, played }));
+});
+
+/** A scene that was played up to a point. */
+function sceneAt({ scenario, played }: Point): Scene {
+  const scene = sceneOf(scenario);
+  scene.playTimes(played);
+  return scene;
+}
 
 /** Runs `one` for many seeds of its own, and names the seed that fails. */
 function eachSeed(what: string, one: (seeded: Seeded) => void): void {
@@ -131,8 +152,7 @@ describe(`an engine that gets rubbish, TLS_ENGINE_SEED=${RUN_SEED}`, () => {
 
   test("in records of every type and length ends once, and throws nothing", () => {
     eachSeed("random records", (seeded) => {
-      const { scenario, point } = seeded.pick(POINTS);
-      const scene = sceneAt(scenario, point);
+      const scene = sceneAt(seeded.pick(POINTS));
       scene.peer.peek();
       for (let records = 1 + seeded.integer(6); records > 0; records--) {
         const type = seeded.pick([20, 21, 22, 22, 22, 23, 24, seeded.integer(256)]);
@@ -146,7 +166,7 @@ describe(`an engine that gets rubbish, TLS_ENGINE_SEED=${RUN_SEED}`, () => {
 
   test("in the bytes of a flight ends once, and throws nothing", () => {
     eachSeed("mutated flights", (seeded) => {
-      const { engine, peer } = sceneOf(seeded.pick(SCENARIOS));
+      const { engine, peer } = sceneOf(seeded.pick(ALL_SCENARIOS));
       while (peer.peek() !== undefined) peer.play();
       feed(engine, mutated(peer.takeOutput(), seeded), seeded);
     });
@@ -154,8 +174,7 @@ describe(`an engine that gets rubbish, TLS_ENGINE_SEED=${RUN_SEED}`, () => {
 
   test("in the messages of a handshake, properly protected, ends once, throws nothing, and never completes", () => {
     eachSeed("mutated messages", (seeded) => {
-      const { scenario, point } = seeded.pick(POINTS);
-      const scene = sceneAt(scenario, point);
+      const scene = sceneAt(seeded.pick(POINTS));
       const own = scene.peer.peek();
       const base = own !== undefined && seeded.integer(4) > 0 ? own.raw : seeded.pick(MESSAGES).raw;
       const changed = mutated(base, seeded);
@@ -170,8 +189,8 @@ describe(`an engine that gets rubbish, TLS_ENGINE_SEED=${RUN_SEED}`, () => {
   });
 
   test("none: the flights as they are end well", () => {
-    for (const { scenario, point } of POINTS) {
-      const scene = sceneAt(scenario, point);
+    for (const point of POINTS) {
+      const scene = sceneAt(point);
       scene.playAll();
       expect(scene.engine.state).toBe("open");
     }

@@ -22,6 +22,7 @@ test.each([
   expect(pair.client.closed).toBeUndefined();
   expect(pair.server.closed).toBeUndefined();
   expect(pair.client.engine.info).toMatchObject({
+    version: "TLSv1.3",
     alpn: "a",
     peer: { kind: "verified" },
     group: "X25519MLKEM768",

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { ascii, latin1 } from "../../src/bytes.ts";
 import { ContentType, type CryptoProvider, HandshakeType } from "../../src/index.ts";
 import { toyClient, toyServer } from "../handshake/scenarios.ts";
-import { toyProvider } from "../handshake/toy-provider.ts";
 import { Pair } from "../support/pair.ts";
 import { Scene } from "../support/scripted-peer.ts";
+import { counting } from "./counting-provider.ts";
 
 async function openPair(provider?: CryptoProvider): Promise<Pair> {
   const options = provider === undefined ? {} : { provider };
@@ -152,34 +152,6 @@ test("updates that cross on their way renew both directions twice", async () => 
 });
 
 describe("near recordsPerKey", () => {
-  /** A provider whose keys may seal `recordsPerKey` records, and what each key has sealed. */
-  function counting(recordsPerKey: number): { readonly provider: CryptoProvider; readonly sealed: number[] } {
-    const sealed: number[] = [];
-    const toy = toyProvider();
-    const provider: CryptoProvider = {
-      ...toy,
-      cipherSuites: toy.cipherSuites.map((suite) => ({
-        ...suite,
-        aead: {
-          ...suite.aead,
-          recordsPerKey,
-          sealer: (key) => {
-            const sealer = suite.aead.sealer(key);
-            const index = sealed.push(0) - 1;
-            return {
-              seal: (nonce, additionalData, plaintext, output) => {
-                sealed[index] = (sealed[index] ?? 0) + 1;
-                sealer.seal(nonce, additionalData, plaintext, output);
-              },
-              wipe: () => sealer.wipe(),
-            };
-          },
-        },
-      })),
-    };
-    return { provider, sealed };
-  }
-
   test.each([600, 1024])("of %i, keys are renewed by themselves, and no key seals more", async (limit) => {
     const { provider, sealed } = counting(limit);
     const pair = await openPair(provider);

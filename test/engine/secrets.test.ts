@@ -1,14 +1,22 @@
 import { describe, expect, test } from "vitest";
 
 import { ascii } from "../../src/bytes.ts";
-import { type ClientConfig, ContentType, type ServerConfig, TlsEngine } from "../../src/index.ts";
+import {
+  type ClientConfig,
+  ContentType,
+  type ServerConfig,
+  type ServerOptions,
+  type SessionStore,
+  TlsEngine,
+} from "../../src/index.ts";
 import { pointsOf, type Scenario, SCENARIOS, sceneAt, toyClient, toyServer } from "../handshake/scenarios.ts";
 import { toyCredential, toyProvider } from "../handshake/toy-provider.ts";
 import { answering, late, signing } from "../pairs/hooks.ts";
 import { RUN_SEED, Seeded } from "../pairs/seeded.ts";
 import { End, Pair } from "../support/pair.ts";
-import { Scene } from "../support/scripted-peer.ts";
-import { WatchedProvider } from "./watched-provider.ts";
+import { ENDS } from "./ends.ts";
+import { configsOf, VERSIONS } from "./versions.ts";
+import { WatchedProvider, watchedStore } from "./watched-provider.ts";
 
 /** `config` with a provider that watches. */
 function watched<C extends ClientConfig | ServerConfig>(config: C): { watch: WatchedProvider; config: C } {
@@ -27,13 +35,6 @@ function watchedScenario(scenario: Scenario): { watch: WatchedProvider; scenario
   return { watch, scenario: { ...scenario, server: config } };
 }
 
-const ENDS: Readonly<Record<string, (scene: Scene) => void>> = {
-  "a message that is refused": (scene) => scene.inject(Uint8Array.of(99, 0, 0, 0)),
-  "abort()": ({ engine }) => engine.abort(),
-  "an alert of the peer": (scene) => scene.injectRecord(ContentType.alert, Uint8Array.of(2, 40)),
-  "the end of the transport": ({ engine }) => engine.receiveEof(),
-};
-
 describe.each(SCENARIOS.map((scenario) => [scenario.title, scenario] as const))("%s", (_title, original) => {
   test.each(Object.entries(ENDS))("has wiped every secret after %s, whenever it comes", (_what, end) => {
     for (const point of pointsOf(original)) {
@@ -51,8 +52,8 @@ describe.each(SCENARIOS.map((scenario) => [scenario.title, scenario] as const))(
     const last = pointsOf(original).at(-1);
     if (last === undefined) throw new Error("no points");
     const scene = sceneAt(scenario, last);
-    expect(watch.seen).toBeGreaterThan(20);
-    expect(watch.aliveAeads).toEqual(["opener", "sealer"]);
+    expect(watch.seen).toBeGreaterThan(15);
+    expect(watch.aliveCiphers).toEqual(["opener", "sealer"]);
     expect(watch.alive).not.toContain("key share");
     expect(watch.alive).not.toContain("shared secret");
     expect(watch.alive).not.toContain("AEAD key");
@@ -62,17 +63,19 @@ describe.each(SCENARIOS.map((scenario) => [scenario.title, scenario] as const))(
     scene.engine.write(ascii("data"));
     scene.engine.exportKeyingMaterial("EXPERIMENTAL", new Uint8Array(), 32);
     scene.exchange();
-    expect(watch.aliveAeads).toEqual(["opener", "sealer"]);
+    expect(watch.aliveCiphers).toEqual(["opener", "sealer"]);
     scene.injectRecord(ContentType.alert, Uint8Array.of(1, 0));
-    expect(watch.aliveAeads).toContain("sealer");
+    expect(watch.aliveCiphers).toContain("sealer");
     scene.engine.closeWrite();
     expect(watch.alive).toEqual([]);
   });
 });
 
-test("unwrap() wipes every secret when TLS has ended", async () => {
-  const client = watched(toyClient());
-  const server = watched(toyServer());
+test.each(VERSIONS)("unwrap() wipes every secret when TLS has ended, in %s", async (version) => {
+  const configs = configsOf(version);
+  const client = watched(configs.client());
+  // The key of tickets is the config's.
+  const server = watched(configs.server({ sessionTickets: false }));
   const pair = await new Pair(client.config, server.config).run();
   pair.client.engine.unwrap();
   pair.server.engine.unwrap();
@@ -82,32 +85,79 @@ test("unwrap() wipes every secret when TLS has ended", async () => {
   expect(server.watch.alive).toEqual([]);
 });
 
-test(`abort() wipes every secret while a hook is awaited, whichever: TLS_ENGINE_SEED=${RUN_SEED}`, async () => {
-  const clientAuth = { mode: "require", dangerouslyAcceptAnyCertificate: true } as const;
-  const credentials = { client: await toyCredential("client"), server: await toyCredential("server") };
-  for (const role of ["client", "server"] as const) {
-    let parks = 0;
-    for (let stopAt = 0; stopAt <= parks; stopAt++) {
-      const answer = late(new Seeded(`${RUN_SEED} ${role} ${stopAt}`));
-      const provider = answering(toyProvider(), answer);
-      const clientCredential = signing(credentials.client, answer);
-      const client = watched(
-        toyClient({ provider, keyShares: ["x25519"], clientCredential: () => answer(clientCredential) }),
-      );
-      const chosen = { credentials: [signing(credentials.server, answer)] };
-      const server = watched(toyServer({ provider, clientAuth, chooseSetup: () => answer(chosen) }));
-      const ends = {
-        client: new End(TlsEngine.client(client.config)),
-        server: new End(TlsEngine.server(server.config)),
-      };
-      parks = await runUntilParked(ends, role, stopAt);
-      ends[role].engine.abort();
-      await new Promise((resolve) => setImmediate(resolve));
-      expect((role === "client" ? client : server).watch.alive).toEqual([]);
+const asksForCertificate = {
+  clientAuth: { mode: "require", dangerouslyAcceptAnyCertificate: true },
+} as const satisfies Partial<ServerOptions>;
+const clientCredential = await toyCredential("client");
+
+const CASES = [
+  { version: "TLSv1.3", resumed: false, parks: { client: 5, server: 4 } },
+  // The store, the server's proof, the credential, the keys, its signature; the setup, the keys, its signature, the secret, the client's proof.
+  { version: "TLSv1.2", resumed: false, parks: { client: 5, server: 5 } },
+  // The store; the setup and the store.
+  { version: "TLSv1.2", resumed: true, parks: { client: 1, server: 2 } },
+] as const;
+
+test.each(CASES)(
+  `abort() wipes every secret while a hook is awaited, whichever, in $version (resumed: $resumed): TLS_ENGINE_SEED=${RUN_SEED}`,
+  async ({ version, resumed, parks: expected }) => {
+    const serverCredential = await toyCredential("server");
+    for (const role of ["client", "server"] as const) {
+      let parks = 0;
+      for (let stopAt = 0; stopAt <= parks; stopAt++) {
+        const answer = late(new Seeded(`${RUN_SEED} ${role} ${stopAt}`));
+        const watch = new WatchedProvider(answering(toyProvider(), answer));
+        const lateStore = (): SessionStore => {
+          const store = watchedStore(watch);
+          return {
+            get: (key) => answer(store.get(key)),
+            put: (key, session) => answer(store.put(key, session)),
+            take: (key) => answer(store.take(key)),
+          };
+        };
+        const common = { versions: [version], provider: watch.provider };
+        const credential = signing(clientCredential, answer);
+        const client = toyClient({
+          ...common,
+          keyShares: ["x25519"],
+          clientCredential: () => answer(credential),
+          sessionStore: version === "TLSv1.2" ? lateStore() : null,
+        });
+        const chosen = { credentials: [signing(serverCredential, answer)] };
+        const server = toyServer({
+          ...common,
+          ...asksForCertificate,
+          sessionTickets: false,
+          sessionStore: lateStore(),
+          chooseSetup: () => answer(chosen),
+        });
+        if (resumed) {
+          const first = await new Pair(client, server).run();
+          first.client.engine.abort();
+          first.server.engine.abort();
+          await turn();
+          expect(watch.alive).toEqual([]);
+        }
+        const ends = {
+          client: new End(TlsEngine.client(client)),
+          server: new End(TlsEngine.server(server)),
+        };
+        parks = await runUntilParked(ends, role, stopAt);
+        if (stopAt === parks) expect(ends[role].engine.info?.resumed).toBe(resumed);
+        ends[role].engine.abort();
+        ends[role === "client" ? "server" : "client"].engine.abort();
+        await turn();
+        expect(watch.alive, `${role}, stopped at ${stopAt}`).toEqual([]);
+      }
+      expect(parks).toBe(expected[role]);
     }
-    expect(parks).toBe(role === "client" ? 5 : 4);
-  }
-});
+  },
+);
+
+/** Longer than a late answer takes. */
+async function turn(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Runs until `role` is parked for the `stopAt`-th time, or for good. Gives how often it was parked. */
 async function runUntilParked(

@@ -14,6 +14,7 @@ import {
 } from "../../src/index.ts";
 import { toyClient, toyServer } from "../handshake/scenarios.ts";
 import { Scene } from "../support/scripted-peer.ts";
+import { configsOf, VERSIONS } from "./versions.ts";
 
 const trust = pinned([new Uint8Array(32)]);
 
@@ -44,7 +45,7 @@ describe("a client config does not compile, and is a ConfigError,", () => {
 
 test("a client's policy that may leave the server unverified does not compile", () => {
   const lax = { verify: () => ({ trust: "unverified" as const, reason: "why not" }) };
-  // @ts-expect-error only a server's policy may say so; see parked.test.ts for what becomes of it at run time
+  // @ts-expect-error only a server's policy may say so; see failing-hooks.test.ts for what becomes of it at run time
   const config = new ClientConfig({ serverName: "localhost", trust: lax });
   expect(config.trust).toBe(lax);
 });
@@ -68,6 +69,25 @@ describe("an engine does not compile, and is a TypeError,", () => {
   test("upgraded without a word about unread bytes", () => {
     // @ts-expect-error the bytes that a parser holds, or "none"
     expect(() => new TlsEngine().upgrade(toyClient())).toThrow(TypeError);
+  });
+});
+
+describe("what both versions have in common is in info, and what they differ in has a type for it:", () => {
+  test("the version is a union, the group may be null, and a binding has a name", () => {
+    expectTypeOf<ConnectionInfo["version"]>().toEqualTypeOf<"TLSv1.3" | "TLSv1.2">();
+    expectTypeOf<ConnectionInfo["group"]>().toEqualTypeOf<string | null>();
+    const { engine } = new Scene(toyClient(), toyServer());
+    // @ts-expect-error there is no such binding
+    expect(() => engine.channelBinding("tls-unique-for-telnet")).toThrow(TypeError);
+    // @ts-expect-error no context has to be said: null
+    expect(() => engine.exportKeyingMaterial("label", undefined, 32)).toThrow(TypeError);
+  });
+
+  test("a version that does not exist does not compile, and is a ConfigError", () => {
+    // @ts-expect-error TLS 1.1 is not spoken here
+    expect(() => toyClient({ versions: ["TLSv1.1"] })).toThrow(ConfigError);
+    // @ts-expect-error a store needs all three methods
+    expect(() => toyClient({ sessionStore: { get: () => null } })).toThrow(ConfigError);
   });
 });
 
@@ -137,14 +157,18 @@ describe("events", () => {
     }
   }
 
-  test("can be exhausted by a switch, and one that is forgotten does not compile", () => {
-    const scene = new Scene(toyClient(), toyServer());
-    scene.playAll();
-    scene.engine.abort();
-    scene.exchange();
-    expect(scene.events.map(exhaustive)).toEqual(["TLSv1.3", "aborted"]);
-    expect(incomplete({ type: "unwrapped" })).toEqual({ type: "unwrapped" });
-  });
+  test.each(VERSIONS)(
+    "of %s can be exhausted by a switch, and one that is forgotten does not compile",
+    (version) => {
+      const configs = configsOf(version);
+      const scene = new Scene(configs.client(), configs.server());
+      scene.playAll();
+      scene.engine.abort();
+      scene.exchange();
+      expect(scene.events.map(exhaustive)).toEqual([version, "aborted"]);
+      expect(incomplete({ type: "unwrapped" })).toEqual({ type: "unwrapped" });
+    },
+  );
 
   test("are to be told from NEED_DATA first", () => {
     const event = TlsEngine.client(toyClient()).nextEvent();

@@ -32,33 +32,37 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 describe("upgrade()", () => {
-  test("puts TLS under two applications that talk already", async () => {
-    const { link, clock, client, server } = plaintextLink();
-    link.client.write(ascii("STARTTLS\n"));
-    link.run();
-    link.server.write(ascii("go ahead\n"));
-    const [serverConfig, clientConfig] = [await testServerConfig(), await testClientConfig()];
-    const serverUpgrade = upgrade(link.server, server, serverConfig, "none", { clock });
-    link.run();
-    const clientUpgrade = upgrade(link.client, client, clientConfig, "none", { clock });
-    link.run();
-    const [a, b] = await Promise.all([clientUpgrade, serverUpgrade]);
-    expect(a.info).toMatchObject({ role: "client", peer: { kind: "verified" } });
-    expect(a.transport.info).toBe(a.info);
-    a.transport.write(ascii("secret"));
-    b.transport.write(ascii("answer"));
-    link.run();
-    expect([client.text, server.text]).toEqual(["go ahead\nanswer", "STARTTLS\nsecret"]);
-    a.transport.close();
-    link.run();
-    for (const { calls, lostWith } of [client, server]) {
-      expect(calls.filter((call) => call === "connectionMade" || call === "connectionLost")).toEqual([
-        "connectionMade",
-        "connectionLost",
-      ]);
-      expect(lostWith).toBeNull();
-    }
-  });
+  test.each(["TLSv1.3", "TLSv1.2"] as const)(
+    "puts %s under two applications that talk already",
+    async (version) => {
+      const { link, clock, client, server } = plaintextLink();
+      const options = { versions: [version], groups: ["x25519", "secp256r1"] };
+      link.client.write(ascii("STARTTLS\n"));
+      link.run();
+      link.server.write(ascii("go ahead\n"));
+      const [serverConfig, clientConfig] = [await testServerConfig(options), await testClientConfig(options)];
+      const serverUpgrade = upgrade(link.server, server, serverConfig, "none", { clock });
+      link.run();
+      const clientUpgrade = upgrade(link.client, client, clientConfig, "none", { clock });
+      link.run();
+      const [a, b] = await Promise.all([clientUpgrade, serverUpgrade]);
+      expect(a.info).toMatchObject({ version, role: "client", peer: { kind: "verified" } });
+      expect(a.transport.info).toBe(a.info);
+      a.transport.write(ascii("secret"));
+      b.transport.write(ascii("answer"));
+      link.run();
+      expect([client.text, server.text]).toEqual(["go ahead\nanswer", "STARTTLS\nsecret"]);
+      a.transport.close();
+      link.run();
+      for (const { calls, lostWith } of [client, server]) {
+        expect(calls.filter((call) => call === "connectionMade" || call === "connectionLost")).toEqual([
+          "connectionMade",
+          "connectionLost",
+        ]);
+        expect(lostWith).toBeNull();
+      }
+    },
+  );
 
   test("gives what channel bindings, exporters and new keys are to be had from", async () => {
     const { link, clock, client, server } = plaintextLink();
