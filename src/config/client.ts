@@ -114,8 +114,10 @@ export class ClientConfig {
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
     this.requestOcspResponse = options.requestOcspResponse ?? true;
     this.requestSignedCertificateTimestamps = options.requestSignedCertificateTimestamps ?? true;
-    this.dangerouslyAllowServerWithoutRenegotiationInfo =
-      options.dangerouslyAllowServerWithoutRenegotiationInfo ?? false;
+    const allowed = options.dangerouslyAllowServerWithoutRenegotiationInfo ?? false;
+    if (typeof allowed !== "boolean")
+      throw new ConfigError("dangerouslyAllowServerWithoutRenegotiationInfo", allowed, "true, false");
+    this.dangerouslyAllowServerWithoutRenegotiationInfo = allowed;
     this.shapeClientHello = checkFunction("shapeClientHello", options.shapeClientHello);
     this.#options = ownOptions(options);
     Object.freeze(this);

@@ -135,6 +135,7 @@ function chooseVersions(
       "a suite of TLSv1.3, or one of TLSv1.2 together with an elliptic curve in groups",
     );
   }
+  if (!Array.isArray(wanted)) throw new ConfigError("versions", wanted, `an array of ${VERSIONS.join(", ")}`);
   const impossible = wanted.find((version) => !possible.includes(version));
   if (wanted.length === 0 || impossible !== undefined) {
     throw new ConfigError(

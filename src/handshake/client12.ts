@@ -103,6 +103,7 @@ function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchang
     sessionId: serverHello.sessionId,
     ticket: ticket?.ticket ?? new Uint8Array(),
     lifetimeHintSeconds: ticket?.ticketLifetimeHint ?? 0,
+    createdAtSeconds: undefined,
   });
   return established(config, io, exchange, main, {
     group: group.name,

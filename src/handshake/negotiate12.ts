@@ -38,6 +38,13 @@ export function choose12(
     const choice = chooseCredential12(usable, signatureAlgorithms);
     if (choice !== undefined) return { ...choice, suite, group };
   }
+  const offCurve = credentials.find(({ key }) => !hasCurve(key.keyType, supportedGroups));
+  if (offCurve !== undefined) {
+    throw new TlsAlert(
+      "handshake_failure",
+      `no certificate for ${common.map(({ name }) => name).join(", ")}: the client does not support the curve of our ${offCurve.key.keyType} key`,
+    );
+  }
   throw noCredential(credentials, signatureAlgorithms, common);
 }
 

@@ -39,10 +39,18 @@ const TICKET_LIFETIME_SECONDS = 2 * 3600;
 /** A longer state is not put into a ticket: it must fit into a ClientHello, with room to spare. */
 const MAX_TICKET_STATE_LENGTH = 2 ** 14;
 
-/** Where a client keeps the session with its server; undefined when it does not know who that is. */
-function clientKey({ serverName, sni }: ClientConfig): string | undefined {
+/**
+ * Where a client keeps the session with its server; undefined when it does not know who that is. The session is of the client's own
+ * certificate too: configurations that share a store do not resume as each other.
+ */
+function clientKey({ serverName, sni, clientCredential, settings }: ClientConfig): string | undefined {
   const name = serverName ?? sni;
-  return name === null ? undefined : `tls12 client ${name}`;
+  if (name === null) return undefined;
+  if (clientCredential === undefined) return `tls12 client ${name}`;
+  if (typeof clientCredential === "function") return `tls12 client ${name} as the hook says`;
+  const [own = new Uint8Array()] = clientCredential.certificateChain;
+  const [suite] = settings.tls12Suites;
+  return `tls12 client ${name} as ${hex(suite?.hash.digest(own) ?? own)}`;
 }
 
 /**
@@ -75,21 +83,29 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
 export type NewClientSession = Omit<
   ClientSession12,
   "role" | "createdAtSeconds" | "lifetimeSeconds" | "serverName"
-> & { readonly lifetimeHintSeconds: number };
+> & {
+  /** Of its ticket, from now on. */
+  readonly lifetimeHintSeconds: number;
+  /** When the full handshake was; undefined for now. A new ticket does not make its main secret any younger. */
+  readonly createdAtSeconds: number | undefined;
+};
 
 /** Keeps a session for the next connection to the same server, if it can be resumed at all. Nothing waits for the store. */
 export function keepClientSession(config: ClientConfig, io: HandshakeIo, session: NewClientSession): void {
   const { sessionStore } = config.settings;
   const key = clientKey(config);
-  const { lifetimeHintSeconds, ...learned } = session;
+  const now = nowSeconds(io);
+  const { lifetimeHintSeconds, createdAtSeconds = now, ...learned } = session;
   const hasTicket = learned.ticket.length > 0;
   if (sessionStore === null || key === undefined || (!hasTicket && learned.sessionId.length === 0)) return;
   const hint = lifetimeHintSeconds > 0 ? lifetimeHintSeconds : TICKET_LIFETIME_SECONDS;
   const state = encodeSession12({
     ...learned,
     role: "client",
-    createdAtSeconds: nowSeconds(io),
-    lifetimeSeconds: hasTicket ? Math.min(hint, MAX_LIFETIME_SECONDS) : ID_LIFETIME_SECONDS,
+    createdAtSeconds,
+    lifetimeSeconds: hasTicket
+      ? Math.min(now - createdAtSeconds + hint, MAX_LIFETIME_SECONDS)
+      : ID_LIFETIME_SECONDS,
     serverName: config.serverName,
   });
   putAside(sessionStore, io, key, state);

@@ -26,6 +26,19 @@ describe("ClientConfig", () => {
     });
   });
 
+  test("takes true or false for a server without renegotiation_info, and nothing that passes for one", () => {
+    const options = {
+      serverName: "server.example",
+      trust,
+      dangerouslyAllowServerWithoutRenegotiationInfo: "no",
+    };
+    expectConfigError(() => new ClientConfig(untyped(options)), {
+      option: "dangerouslyAllowServerWithoutRenegotiationInfo",
+      value: '"no"',
+      allowed: "true, false",
+    });
+  });
+
   test("keeps its sessions in a store of its own, which a copy shares only when it was named", () => {
     const base = { serverName: "server.example", trust } as const;
     const config = new ClientConfig(base);
