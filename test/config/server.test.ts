@@ -181,6 +181,7 @@ describe("ServerConfig", () => {
     const cbc = provider.cipherSuites.filter(({ name }) => name.includes("_CBC_"));
     expect(aes128).toHaveLength(3);
     expect(lengthsOf(provider.cipherSuites, ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"])).toEqual([32]);
+    expect(lengthsOf([...aes128, ...provider.cipherSuites], ["TLS_AES_128_GCM_SHA256"])).toEqual([32]);
     expect(lengthsOf([...cbc, ...aes128], ["TLS_AES_128_GCM_SHA256"])).toEqual([16]);
     expect(lengthsOf(cbc, ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"])).toEqual([]);
   });

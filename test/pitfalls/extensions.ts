@@ -2,7 +2,7 @@ import { ExtensionType } from "../../src/messages/codepoints.ts";
 import type { HandshakeBody } from "../../src/messages/handshake.ts";
 import type { RawExtension } from "../../src/wire/codec.ts";
 import { raw } from "./edits.ts";
-import type { ClientSetup } from "./pitfall.ts";
+import { type ClientSetup } from "./pitfall13.ts";
 
 /** A client that asks for what EncryptedExtensions can answer. */
 export const talkative: ClientSetup = { config: { alpn: ["a", "b"], recordSizeLimit: 1000 } };

@@ -5,22 +5,14 @@ import { ProtocolVersion, type ServerConfig, TlsEngine } from "../../src/index.t
 import { decodeHandshake, type HandshakeBody, type HandshakeName } from "../../src/messages/handshake.ts";
 import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { EarlySecret } from "../../src/schedule/tls13.ts";
-import {
-  answered,
-  certificateBody,
-  type Change,
-  Forger,
-  type ForgerOptions,
-  type Forgery,
-  present,
-  signTranscript,
-} from "../support/forger.ts";
+import { answered, type Change, type Forgery, present } from "../support/forger.ts";
+import { certificateBody, Forger13, type Forger13Options, signTranscript } from "../support/forger13.ts";
 
 /** What a {@link ForgedClient} does in a handshake, in this order. */
 export type ClientStep = "clientHello" | "certificate" | "certificateVerify" | "finished";
 
 /** A client for a server engine. */
-export class ForgedClient extends Forger {
+export class ForgedClient extends Forger13 {
   /** The last ClientHello that was sent, as it should have been without {@link Forgery.raw}. */
   hello: ClientHello;
   readonly shares: readonly OwnKeyShare[];
@@ -29,7 +21,7 @@ export class ForgedClient extends Forger {
   #isAskedForCertificate = false;
   #next: ClientStep | "nothing" = "clientHello";
 
-  constructor(config: ServerConfig, options: ForgerOptions = {}) {
+  constructor(config: ServerConfig, options: Forger13Options = {}) {
     super(TlsEngine.server(config), options);
     this.shares = [answered(this.group.generate(this.random))];
     this.hello = this.#offer();
@@ -93,7 +85,7 @@ export class ForgedClient extends Forger {
     this.protectBy(this.ownTraffic);
   }
 
-  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
+  protected receiveHandshake(name: HandshakeName | undefined, raw: Uint8Array): void {
     if (name === "hello_retry_request") {
       this.retryRequest = decodeHandshake(name, raw);
       this.transcript.start(this.suite.hash);

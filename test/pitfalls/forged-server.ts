@@ -4,16 +4,8 @@ import { type ClientConfig, ProtocolVersion, TlsEngine } from "../../src/index.t
 import { decodeHandshake, type HandshakeBody, type HandshakeName } from "../../src/messages/handshake.ts";
 import { type ClientHello, HELLO_RETRY_REQUEST_RANDOM } from "../../src/messages/handshake13.ts";
 import { EarlySecret } from "../../src/schedule/tls13.ts";
-import {
-  answered,
-  certificateBody,
-  type Change,
-  forge,
-  Forger,
-  type ForgerOptions,
-  present,
-  signTranscript,
-} from "../support/forger.ts";
+import { answered, type Change, forge, present } from "../support/forger.ts";
+import { certificateBody, Forger13, type Forger13Options, signTranscript } from "../support/forger13.ts";
 
 /** What a {@link ForgedServer} does in a handshake, in this order. */
 export type ServerStep =
@@ -25,7 +17,7 @@ export type ServerStep =
   | "finished";
 
 /** A server for a client engine. */
-export class ForgedServer extends Forger {
+export class ForgedServer extends Forger13 {
   /** The last ClientHello of the engine. */
   clientHello!: ClientHello;
   readonly #asksForCertificate: boolean;
@@ -36,7 +28,7 @@ export class ForgedServer extends Forger {
     {
       asksForCertificate = false,
       ...options
-    }: ForgerOptions & { readonly asksForCertificate?: boolean } = {},
+    }: Forger13Options & { readonly asksForCertificate?: boolean } = {},
   ) {
     super(TlsEngine.client(config), options);
     this.#asksForCertificate = asksForCertificate;
@@ -155,7 +147,7 @@ export class ForgedServer extends Forger {
     this.sendHandshake(concatBytes(raw, tail));
   }
 
-  protected receiveMessage(name: HandshakeName | undefined, raw: Uint8Array): void {
+  protected receiveHandshake(name: HandshakeName | undefined, raw: Uint8Array): void {
     if (name === "client_hello") this.clientHello = decodeHandshake(name, raw);
     if (name === "finished") {
       const verifyData = present(this.handshake).clientTraffic.finished(this.transcript.digest());

@@ -12,6 +12,7 @@ import {
   NEED_DATA,
   NotTlsError,
   ServerConfig,
+  type ServerOptions,
   TlsEngine,
   type TlsEvent,
 } from "../../src/index.ts";
@@ -21,14 +22,18 @@ import { testCredential } from "./leaf-certificate.ts";
 
 const FOLDER = join(import.meta.dirname, "../../vectors/malformed");
 const ROLES = ["client", "server"] as const;
+const SETUPS = ["TLS 1.3 alone", "TLS 1.2 alone", "client certificate"] as const;
 const KINDS = ["error", "alert", "not-tls", "waiting"] as const;
 
 type Role = (typeof ROLES)[number];
+type Setup = (typeof SETUPS)[number];
 
 /** A case of vectors/malformed; see the README there. */
 interface Case {
   readonly name: string;
   readonly role: Role;
+  /** What the engine is besides the usual. */
+  readonly setup: Setup | undefined;
   /** What the engine receives, one piece after the other. */
   readonly records: readonly Uint8Array[];
   /** The alert that the engine sends; null for none. */
@@ -51,12 +56,34 @@ const config = {
   }),
 };
 
-function start(role: Role): TlsEngine {
-  return role === "client" ? TlsEngine.client(config.client) : TlsEngine.server(config.server);
+/** Options of a {@link Setup}. */
+const options = {
+  "TLS 1.3 alone": { versions: ["TLSv1.3"] },
+  "TLS 1.2 alone": { versions: ["TLSv1.2"] },
+  "client certificate": { clientAuth: { mode: "require", dangerouslyAcceptAnyCertificate: true } },
+} as const satisfies Record<Setup, Partial<ServerOptions>>;
+
+function start({ role, setup }: Pick<Case, "role" | "setup">): TlsEngine {
+  if (role === "server")
+    return TlsEngine.server(setup === undefined ? config.server : config.server.with(options[setup]));
+  if (setup === "client certificate") throw new Error("only a server asks for a certificate");
+  return TlsEngine.client(setup === undefined ? config.client : config.client.with(options[setup]));
+}
+
+/** What became of an engine that has received bytes. */
+interface Replay {
+  readonly engine: TlsEngine;
+  readonly events: readonly TlsEvent[];
+  readonly closed: readonly CloseReason[];
+  readonly output: Uint8Array;
 }
 
 /** An engine that has received `pieces`, what it has reported, and what it has sent since its first flight. */
-function replay(role: Role, pieces: Iterable<Uint8Array>, engine = start(role)) {
+function replay(
+  one: Pick<Case, "role" | "setup">,
+  pieces: Iterable<Uint8Array>,
+  engine: TlsEngine = start(one),
+): Replay {
   const events: TlsEvent[] = [];
   const output: Uint8Array[] = [];
   engine.takeOutput();
@@ -84,15 +111,15 @@ function outcomeOf(closed: readonly CloseReason[]): Pick<Case, "alert" | "kind">
   return { alert: how.alertSent, kind: "error" };
 }
 
-/** The last record of `output`. */
-function lastRecord(output: Uint8Array): Uint8Array {
-  let last = output;
+/** The records of `output`. */
+function recordsIn(output: Uint8Array): readonly Uint8Array[] {
+  const records: Uint8Array[] = [];
   for (let at = 0; at < output.length;) {
     const length = 5 + (((output[at + 3] ?? 0) << 8) | (output[at + 4] ?? 0));
-    last = output.subarray(at, at + length);
+    records.push(output.subarray(at, at + length));
     at += length;
   }
-  return last;
+  return records;
 }
 
 /** Whatever is done, nothing happens any more. */
@@ -113,19 +140,23 @@ const casesByFile = new Map(files.map((name) => [name, readCases(name)]));
 test("the folder has the files that its README names", () => {
   const readme = readFileSync(join(FOLDER, "README.md"), "utf8");
   expect(files.length).toBeGreaterThan(0);
-  const named = Array.from(readme.matchAll(/`([a-z-]+\.json)`/g), ([, name = ""]) => name);
+  const named = Array.from(readme.matchAll(/`([a-z0-9-]+\.json)`/g), ([, name = ""]) => name);
   expect(named.toSorted()).toEqual(files.toSorted());
 });
 
-describe.each([...casesByFile])("%s", (_file, cases) => {
+describe.each([...casesByFile])("%s", (file, cases) => {
   test.each(cases.map((one) => [`${one.role}: ${one.name}`, one] as const))("%s", (_name, expected) => {
-    const { role, records, alert, kind } = expected;
-    const { engine, events, closed, output } = replay(role, records);
+    const { records, alert, kind } = expected;
+    const { engine, events, closed, output } = replay(expected, records);
     expect(outcomeOf(closed)).toEqual({ alert, kind });
     if (alert !== null) {
-      const [type, , , ...rest] = lastRecord(output);
-      // Behind the hellos an alert is protected: 2 bytes, their type and a tag.
+      const sent = recordsIn(output);
+      const [type, , , ...rest] = sent.at(-1) ?? [];
+      const isUnderNewKeys = file.startsWith("tls12-") && sent.some(([first]) => first === 20);
+      // In TLS 1.3 an alert behind the hellos is protected: 2 bytes, their type and a tag.
       if (type === 23) expect(rest.slice(0, 2)).toEqual([0, 2 + 1 + 16]);
+      // So it is in TLS 1.2 behind the engine's own ChangeCipherSpec: 2 bytes with an explicit nonce and a tag.
+      else if (isUnderNewKeys) expect([type, ...rest.slice(0, 2)]).toEqual([21, 0, 8 + 2 + 16]);
       else expect([type, ...rest]).toEqual([21, 0, 2, 2, AlertDescription[alert]]);
     }
     if (kind === "waiting") expect(engine.state).toBe("handshaking");
@@ -134,14 +165,15 @@ describe.each([...casesByFile])("%s", (_file, cases) => {
 
   test.each(cases.map((one) => [`${one.role}: ${one.name}`, one] as const))(
     "%s, byte by byte and at once",
-    (_name, { role, records, alert, kind }) => {
+    (_name, one) => {
+      const { records, alert, kind } = one;
       const bytes = concatBytes(...records);
       const bytewise = replay(
-        role,
+        one,
         Array.from(bytes, (byte) => Uint8Array.of(byte)),
       );
       expect(outcomeOf(bytewise.closed)).toEqual({ alert, kind });
-      const atOnce = replay(role, [bytes]);
+      const atOnce = replay(one, [bytes]);
       expect(outcomeOf(atOnce.closed)).toEqual({ alert, kind });
       expect(hex(atOnce.output)).toBe(hex(bytewise.output));
     },
@@ -152,10 +184,10 @@ describe("behind an upgrade", () => {
   const plaintext = casesByFile.get("plaintext.json") ?? [];
   test.each(plaintext.map((one) => [`${one.role}: ${one.name}`, one] as const))(
     "%s is plaintext after the upgrade",
-    (_name, { role, records }) => {
+    (_name, one) => {
       const engine = new TlsEngine();
-      engine.upgrade(config[role], concatBytes(...records));
-      const { closed, output } = replay(role, [new Uint8Array()], engine);
+      engine.upgrade(config[one.role], concatBytes(...one.records));
+      const { closed, output } = replay(one, [new Uint8Array()], engine);
       expect(closed).toMatchObject([
         { kind: "error", alertSent: null, error: { kind: "plaintext-after-upgrade" } },
       ]);
@@ -173,23 +205,82 @@ function messageOf(file: string, name: string): Uint8Array {
 
 describe("truncated", () => {
   test.each([
-    { role: "server", file: "client-hello.json", name: "a good ClientHello", blockAt: 34 + 33 + 6 + 2 },
-    { role: "client", file: "server-hello.json", name: "a good ServerHello", blockAt: 34 + 33 + 2 + 1 },
-  ] as const)("$name is refused at every length", ({ role, file, name, blockAt }) => {
+    {
+      role: "server",
+      file: "client-hello.json",
+      name: "a good ClientHello",
+      blockAt: 34 + 33 + 6 + 2,
+      without: "handshake_failure",
+    },
+    {
+      role: "client",
+      file: "server-hello.json",
+      name: "a good ServerHello",
+      blockAt: 34 + 33 + 2 + 1,
+      without: "illegal_parameter",
+    },
+    {
+      role: "server",
+      file: "tls12-client-hello.json",
+      name: "a good ClientHello",
+      blockAt: 34 + 1 + 4 + 2,
+      without: "handshake_failure",
+    },
+    {
+      role: "client",
+      file: "tls12-server-hello.json",
+      name: "a good ServerHello",
+      blockAt: 34 + 1 + 2 + 1,
+      without: "handshake_failure",
+    },
+  ] as const)("$name of $file is refused at every length", ({ role, file, name, blockAt, without }) => {
     const message = messageOf(file, name);
     const body = message.subarray(4);
     for (let length = 0; length < body.length; length++) {
       const cut = rawMessage(message[0] ?? 0, body.subarray(0, length));
-      const { closed } = replay(role, [plainRecord(22, cut)]);
-      // Without its extensions it is whole, and of TLS 1.2.
-      const alert = length === blockAt ? "protocol_version" : "decode_error";
+      const { closed } = replay({ role, setup: undefined }, [plainRecord(22, cut)]);
+      // Without its extensions it is whole, and one of TLS 1.2 that lacks what it needs.
+      const alert = length === blockAt ? without : "decode_error";
       expect({ length, ...outcomeOf(closed) }).toEqual({ length, alert, kind: "error" });
     }
   });
+
+  test.each(["tls12-server-flight.json", "tls12-client-flight.json"])(
+    "a message of a good flight of %s is refused at every length",
+    (file) => {
+      const flight = [...(casesByFile.get(file) ?? [])].find(({ name }) =>
+        /every message|certificate$/.test(name),
+      );
+      if (flight === undefined) throw new Error(`${file} has no good flight`);
+      // The first one is the hello.
+      for (let index = 1; index < flight.records.length; index++) {
+        const before = flight.records.slice(0, index);
+        const message = (flight.records[index] ?? new Uint8Array()).subarray(5);
+        for (const length of lengthsBelow(message.length - 4)) {
+          const cut = rawMessage(message[0] ?? 0, message.subarray(4, 4 + length));
+          const { closed } = replay(flight, [...before, plainRecord(22, cut)]);
+          expect({ index, length, ...outcomeOf(closed) }).toEqual({
+            index,
+            length,
+            alert: "decode_error",
+            kind: "error",
+          });
+        }
+      }
+    },
+  );
 });
 
+/** Some lengths below `length`, the least and the greatest among them. */
+function lengthsBelow(length: number): readonly number[] {
+  const step = Math.max(1, Math.floor(length / 16));
+  return Array.from({ length }, (_, index) => index).filter(
+    (index) => index % step === 0 || index >= length - 2,
+  );
+}
+
 const SEED = 20_260_801;
-const MUTATIONS = 400;
+const MUTATIONS = 600;
 
 describe(`mutated, with seed ${SEED}`, () => {
   test.each(ROLES)("bytes for a %s end in at most one closed event, and never throw", (role) => {
@@ -199,11 +290,13 @@ describe(`mutated, with seed ${SEED}`, () => {
       return ((a << 16) | (b << 8) | c) % below;
     };
     const inputs = [...casesByFile.values()].flat().filter((one) => one.role === role);
+    const [anyInput] = inputs;
+    if (anyInput === undefined) throw new Error("there is nothing to mutate");
     const kinds = new Set<string>();
     for (let round = 0; round < MUTATIONS; round++) {
-      const original = concatBytes(...(inputs[number(inputs.length)]?.records ?? []));
-      const mutated = mutate(original, number, random);
-      const { engine, events, closed } = replay(role, [mutated]);
+      const one = inputs[number(inputs.length)] ?? anyInput;
+      const mutated = mutate(concatBytes(...one.records), number, random);
+      const { engine, events, closed } = replay(one, [mutated]);
       const { alert, kind } = outcomeOf(closed);
       expect(alert, hex(mutated)).not.toBe("internal_error");
       kinds.add(kind);
@@ -259,7 +352,7 @@ function readCases(file: string): readonly Case[] {
 
 function readCase(where: string, value: unknown): Case {
   const { name, role, input, expected, ...others } = record(where, value);
-  const { records, ...otherInput } = record(`${where} input`, input);
+  const { records, setup, ...otherInput } = record(`${where} input`, input);
   const { alert, kind, ...otherExpected } = record(`${where} expected`, expected);
   expect({ others, otherInput, otherExpected }, where).toEqual({
     others: {},
@@ -267,11 +360,13 @@ function readCase(where: string, value: unknown): Case {
     otherExpected: {},
   });
   const knownRole = ROLES.find((known) => known === role);
+  const knownSetup = SETUPS.find((known) => known === setup);
   const knownKind = KINDS.find((known) => known === kind);
   if (
     typeof name !== "string" ||
     knownRole === undefined ||
     knownKind === undefined ||
+    knownSetup !== setup ||
     !Array.isArray(records)
   )
     throw new Error(`${where} is not a case`);
@@ -281,6 +376,7 @@ function readCase(where: string, value: unknown): Case {
   return {
     name,
     role: knownRole,
+    setup: knownSetup,
     records: records.map((text) => fromHex(String(text))),
     alert,
     kind: knownKind,

@@ -2,7 +2,8 @@ import { expect } from "vitest";
 
 import { PeerAlert } from "../../src/index.ts";
 import type { Forger } from "../support/forger.ts";
-import { eventsOf, expectInert, forgedClient, forgedServer, mutual, type Pitfall } from "./pitfall.ts";
+import { eventsOf, expectInert, type Pitfall } from "./pitfall.ts";
+import { forgedClient, forgedServer, mutual } from "./pitfall13.ts";
 
 /** A peer of either role, brought somewhere. */
 export interface Reached {

@@ -1,24 +1,15 @@
-import { createHash } from "node:crypto";
-
 import { expect, test } from "vitest";
 
 import { ascii } from "../../src/bytes.ts";
 import {
   type AlertName,
-  ClientConfig,
-  type ClientOptions,
   type ConnectionInfo,
   NEED_DATA,
-  pinned,
-  ServerConfig,
-  type ServerOptions,
   TlsAlert,
   type TlsEvent,
+  type TlsVersion,
 } from "../../src/index.ts";
-import { type Forger, type ForgerOptions, seededRandom } from "../support/forger.ts";
-import { ForgedClient } from "./forged-client.ts";
-import { ForgedServer } from "./forged-server.ts";
-import { spkiOf, testCredential, testKey } from "./leaf-certificate.ts";
+import type { Forger } from "../support/forger.ts";
 
 /** One test on one row of the table of pitfalls (protocol-pitfalls.md §4). */
 export interface Pitfall {
@@ -29,21 +20,14 @@ export interface Pitfall {
   readonly run: () => void;
 }
 
-/** Registers a test per pitfall; its name starts with the row. */
-export function testPitfalls(pitfalls: readonly Pitfall[]): void {
-  for (const { row, engine, name, run } of pitfalls) test(`row ${row}: ${name} (${engine})`, run);
+/** The name of the test of a pitfall of `version`, which starts with the row. */
+export function testName(version: TlsVersion, { row, engine, name }: Pitfall): string {
+  return `row ${row}, ${version}: ${name} (${engine})`;
 }
 
-/** What a client engine and its forged server differ in from the usual. */
-export interface ClientSetup {
-  readonly config?: Partial<ClientOptions>;
-  readonly forger?: ConstructorParameters<typeof ForgedServer>[1];
-}
-
-/** What a server engine and its forged client differ in from the usual. */
-export interface ServerSetup {
-  readonly config?: Partial<ServerOptions>;
-  readonly forger?: ForgerOptions;
+/** Registers a test per pitfall of `version`. */
+export function testPitfalls(version: TlsVersion, pitfalls: readonly Pitfall[]): void {
+  for (const pitfall of pitfalls) test(testName(version, pitfall), pitfall.run);
 }
 
 /** What an engine must answer to a fault: the alert, and the fact as a fragment of the error's message. */
@@ -52,156 +36,126 @@ export interface Verdict {
   readonly says: string | RegExp;
 }
 
-const SEED = 0x5eed;
-
-/** The name that clients want, and whose key they trust. */
-export const SERVER_NAME = "server.example";
-
-/** A forged server and a client engine that has sent its ClientHello. */
-export function forgedServer({ config = {}, forger = {} }: ClientSetup = {}): ForgedServer {
-  const key = forger.credential?.key ?? testKey("ecdsa-p256");
-  return new ForgedServer(
-    // The options are complete; a spread of unions cannot show it.
-    new ClientConfig({
-      serverName: SERVER_NAME,
-      trust: pinned([createHash("sha256").update(spkiOf(key)).digest()]),
-      groups: ["x25519", "secp256r1"],
-      keyShares: ["x25519"],
-      random: seededRandom(SEED),
-      now: () => 1_800_000_000_000,
-      ...config,
-    } as ClientOptions),
-    { credential: testCredential(), ...forger },
-  );
+/** A forger that can go through a handshake as an honest peer does. */
+interface Peer extends Forger {
+  complete(): this;
 }
 
-/** A forged client and a server engine that waits for a ClientHello. */
-export function forgedClient({ config = {}, forger = {} }: ServerSetup = {}): ForgedClient {
-  return new ForgedClient(
-    new ServerConfig({
-      credentials: [testCredential()],
-      groups: ["x25519", "secp256r1"],
-      random: seededRandom(SEED),
-      now: () => 1_800_000_000_000,
-      ...config,
-    }),
-    forger,
-  );
+/** How the tests of a version come by their engines. */
+export interface Sides<S extends Peer, C extends Peer, ClientSetup, ServerSetup> {
+  readonly version: TlsVersion;
+  /** A forged server and a client engine that has sent its ClientHello. */
+  readonly forgedServer: (setup?: ClientSetup) => S;
+  /** A forged client and a server engine that waits for a ClientHello. */
+  readonly forgedClient: (setup?: ServerSetup) => C;
+  /** A forged server in front of a message of its flight. */
+  readonly serverMidway: () => S;
+  /** A forged client in front of a message of its flight. */
+  readonly clientMidway: () => C;
 }
 
-/** A server that asks for a certificate, and a client that has one. */
-export const mutual = {
-  config: { clientAuth: { mode: "require", dangerouslyAcceptAnyCertificate: true } },
-  forger: { credential: testCredential() },
-} as const satisfies ServerSetup;
+/** Ways to make a {@link Pitfall}, for one version. */
+export interface PitfallMakers<S, C, ClientSetup, ServerSetup> {
+  /** The client engine refuses what `forge` does with `verdict`. */
+  readonly clientRefuses: (
+    row: number,
+    name: string,
+    verdict: Verdict,
+    forge: (server: S) => void,
+    setup?: ClientSetup,
+  ) => Pitfall;
+  /** The server engine refuses what `forge` does with `verdict`. */
+  readonly serverRefuses: (
+    row: number,
+    name: string,
+    verdict: Verdict,
+    forge: (client: C) => void,
+    setup?: ServerSetup,
+  ) => Pitfall;
+  /** The client engine takes what `forge` does: the connection opens and works. */
+  readonly clientAccepts: (
+    row: number,
+    name: string,
+    forge: (server: S) => void,
+    setup?: ClientSetup,
+  ) => Pitfall;
+  /** The server engine takes what `forge` does: the connection opens and works. */
+  readonly serverAccepts: (
+    row: number,
+    name: string,
+    forge: (client: C) => void,
+    setup?: ServerSetup,
+  ) => Pitfall;
+  /** The same fault, which both engines refuse: amid the peer's flight, or when the handshake is through. */
+  readonly bothRefuse: (
+    row: number,
+    name: string,
+    verdict: Verdict,
+    forge: (peer: S | C) => void,
+    where?: "in the handshake" | "after the handshake",
+  ) => readonly Pitfall[];
+  /** The same deed, which both engines put up with when the handshake is through. */
+  readonly bothAccept: (row: number, name: string, act: (peer: S | C) => void) => readonly Pitfall[];
+}
 
-/** The client engine refuses what `forge` does with `verdict`. */
-export function clientRefuses(
-  row: number,
-  name: string,
-  { alert, says }: Verdict,
-  forge: (server: ForgedServer) => void,
-  setup?: ClientSetup,
-): Pitfall {
-  return {
-    row,
-    engine: "client",
-    name: `${name} gets ${alert}`,
+/** The {@link PitfallMakers} of a version. */
+export function pitfallMakers<S extends Peer, C extends Peer, ClientSetup, ServerSetup>({
+  version,
+  forgedServer,
+  forgedClient,
+  serverMidway,
+  clientMidway,
+}: Sides<S, C, ClientSetup, ServerSetup>): PitfallMakers<S, C, ClientSetup, ServerSetup> {
+  const refusal = <P extends Peer>(
+    peer: () => P,
+    test: Omit<Pitfall, "run">,
+    verdict: Verdict,
+    forge: (peer: P) => void,
+  ): Pitfall => ({
+    ...test,
+    name: `${test.name} gets ${verdict.alert}`,
     run() {
-      const server = forgedServer(setup);
-      forge(server);
-      expectRefusal(server, { alert, says });
+      const forger = peer();
+      forge(forger);
+      expectRefusal(forger, verdict);
     },
-  };
-}
-
-/** The server engine refuses what `forge` does with `verdict`. */
-export function serverRefuses(
-  row: number,
-  name: string,
-  { alert, says }: Verdict,
-  forge: (client: ForgedClient) => void,
-  setup?: ServerSetup,
-): Pitfall {
-  return {
-    row,
-    engine: "server",
-    name: `${name} gets ${alert}`,
+  });
+  const acceptance = <P extends Peer>(
+    peer: () => P,
+    test: Omit<Pitfall, "run">,
+    forge: (peer: P) => void,
+  ): Pitfall => ({
+    ...test,
     run() {
-      const client = forgedClient(setup);
-      forge(client);
-      expectRefusal(client, { alert, says });
+      const forger = peer();
+      forge(forger);
+      expect(expectOpen(forger.complete()).version).toBe(version);
     },
-  };
-}
-
-/** The client engine takes what `forge` does: the connection opens and works. */
-export function clientAccepts(
-  row: number,
-  name: string,
-  forge: (server: ForgedServer) => void,
-  setup?: ClientSetup,
-): Pitfall {
+  });
   return {
-    row,
-    engine: "client",
-    name,
-    run() {
-      const server = forgedServer(setup);
-      forge(server);
-      expectOpen(server.complete());
+    clientRefuses: (row, name, verdict, forge, setup) =>
+      refusal(() => forgedServer(setup), { row, name, engine: "client" }, verdict, forge),
+    serverRefuses: (row, name, verdict, forge, setup) =>
+      refusal(() => forgedClient(setup), { row, name, engine: "server" }, verdict, forge),
+    clientAccepts: (row, name, forge, setup) =>
+      acceptance(() => forgedServer(setup), { row, name, engine: "client" }, forge),
+    serverAccepts: (row, name, forge, setup) =>
+      acceptance(() => forgedClient(setup), { row, name, engine: "server" }, forge),
+    bothRefuse(row, what, verdict, forge, where = "after the handshake") {
+      const isDuring = where === "in the handshake";
+      const name = `${what} ${where}`;
+      const server = isDuring ? serverMidway : (): S => forgedServer().complete();
+      const client = isDuring ? clientMidway : (): C => forgedClient().complete();
+      return [
+        refusal(server, { row, name, engine: "client" }, verdict, forge),
+        refusal(client, { row, name, engine: "server" }, verdict, forge),
+      ];
     },
+    bothAccept: (row, name, act) => [
+      acceptance(() => forgedServer().complete(), { row, name, engine: "client" }, act),
+      acceptance(() => forgedClient().complete(), { row, name, engine: "server" }, act),
+    ],
   };
-}
-
-/** The server engine takes what `forge` does: the connection opens and works. */
-export function serverAccepts(
-  row: number,
-  name: string,
-  forge: (client: ForgedClient) => void,
-  setup?: ServerSetup,
-): Pitfall {
-  return {
-    row,
-    engine: "server",
-    name,
-    run() {
-      const client = forgedClient(setup);
-      forge(client);
-      expectOpen(client.complete());
-    },
-  };
-}
-
-/** The same fault, which both engines refuse: in front of the peer's Certificate, or when the handshake is through. */
-export function bothRefuse(
-  row: number,
-  name: string,
-  verdict: Verdict,
-  forge: (peer: Forger) => void,
-  where: "in the handshake" | "after the handshake" = "after the handshake",
-): readonly Pitfall[] {
-  const isDuring = where === "in the handshake";
-  return [
-    clientRefuses(row, `${name} ${where}`, verdict, (server) =>
-      forge(isDuring ? server.upTo("certificate") : server.complete()),
-    ),
-    serverRefuses(
-      row,
-      `${name} ${where}`,
-      verdict,
-      (client) => forge(isDuring ? client.upTo("certificate") : client.complete()),
-      isDuring ? mutual : {},
-    ),
-  ];
-}
-
-/** The same deed, which both engines put up with when the handshake is through. */
-export function bothAccept(row: number, name: string, act: (peer: Forger) => void): readonly Pitfall[] {
-  return [
-    clientAccepts(row, name, (server) => act(server.complete())),
-    serverAccepts(row, name, (client) => act(client.complete())),
-  ];
 }
 
 /** The events of one type. */

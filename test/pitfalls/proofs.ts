@@ -3,17 +3,15 @@ import { expect } from "vitest";
 import type { Credential } from "../../src/index.ts";
 import { decodeHandshake, type HandshakeBody } from "../../src/messages/handshake.ts";
 import { setting } from "./edits.ts";
+import { expectOpen, type Pitfall, type Verdict } from "./pitfall.ts";
 import {
   clientRefuses,
   type ClientSetup,
-  expectOpen,
   forgedServer,
   mutual,
-  type Pitfall,
   serverRefuses,
   type ServerSetup,
-  type Verdict,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 
 type CertificateVerify = HandshakeBody<"certificate_verify">;
 type Certificate = HandshakeBody<"certificate">;

@@ -5,18 +5,16 @@ import { HandshakeType } from "../../src/messages/codepoints.ts";
 import { type Forger, rawMessage } from "../support/forger.ts";
 import { cut, packed, replacing } from "./edits.ts";
 import type { ForgedClient } from "./forged-client.ts";
+import { eventsOf, expectInert, type Pitfall } from "./pitfall.ts";
 import {
   clientAccepts,
   clientRefuses,
-  eventsOf,
-  expectInert,
   forgedClient,
   forgedServer,
   mutual,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import { asking, otherGroup, strayChangeCipherSpec } from "./setups.ts";
 
 const KEY_UPDATE = rawMessage(HandshakeType.key_update, Uint8Array.of(0));

@@ -5,15 +5,9 @@ import { type Forger, rawMessage } from "../support/forger.ts";
 import { withoutLastByte, withTrailingByte } from "./edits.ts";
 import type { ForgedClient } from "./forged-client.ts";
 import type { ForgedServer } from "./forged-server.ts";
-import {
-  clientRefuses,
-  type ClientSetup,
-  mutual,
-  type Pitfall,
-  serverRefuses,
-  type ServerSetup,
-} from "./pitfall.ts";
-import { asking, otherGroup } from "./setups.ts";
+import { type Pitfall } from "./pitfall.ts";
+import { clientRefuses, type ClientSetup, mutual, serverRefuses, type ServerSetup } from "./pitfall13.ts";
+import { asking, only13, otherGroup } from "./setups.ts";
 
 const trailing = { alert: "decode_error", says: "trailing byte" } as const;
 
@@ -107,7 +101,13 @@ interface WaitingPoint<P extends Forger, S> {
 }
 
 const clientWaits: readonly WaitingPoint<ForgedServer, ClientSetup>[] = [
-  { when: "in answer to ClientHello", due: ["server_hello", "hello_retry_request"], reach: () => undefined },
+  {
+    when: "in answer to ClientHello",
+    due: ["server_hello", "hello_retry_request"],
+    reach: () => undefined,
+    // While TLS 1.2 is possible, a HelloRequest is passed over.
+    setup: only13,
+  },
   {
     when: "in answer to the second ClientHello",
     due: ["server_hello"],

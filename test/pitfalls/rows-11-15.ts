@@ -6,20 +6,19 @@ import { ContentType } from "../../src/messages/codepoints.ts";
 import type { Forger } from "../support/forger.ts";
 import { recordHeader, setting, times } from "./edits.ts";
 import { afterHandshake, atTheStart, endsWith, inHandshake } from "./peer-alerts.ts";
+import { eventsOf, type Pitfall } from "./pitfall.ts";
 import {
   bothAccept,
   bothRefuse,
   clientAccepts,
   clientRefuses,
   type ClientSetup,
-  eventsOf,
   mutual,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
   type ServerSetup,
-} from "./pitfall.ts";
-import { strayChangeCipherSpec } from "./setups.ts";
+} from "./pitfall13.ts";
+import { only13, strayChangeCipherSpec } from "./setups.ts";
 
 const manyChangeCipherSpecs = {
   alert: "unexpected_message",
@@ -195,12 +194,14 @@ const warningAlerts: readonly Pitfall[] = [
     "the warning unrecognized_name before ServerHello",
     { alert: "decode_error", says: "sent unrecognized_name as a warning" },
     (server) => server.sendAlert(1, "unrecognized_name"),
+    only13,
   ),
   serverRefuses(
     13,
     "the warning no_renegotiation before ClientHello",
     { alert: "decode_error", says: "sent no_renegotiation as a warning" },
     (client) => client.sendAlert(1, "no_renegotiation"),
+    only13,
   ),
   ...bothAccept(13, "four times user_canceled is reported, and no more", (peer) => {
     times(4, () => cancel(peer));

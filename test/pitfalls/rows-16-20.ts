@@ -6,18 +6,16 @@ import { ContentType, HandshakeType } from "../../src/messages/codepoints.ts";
 import { type Forger, plainRecord, rawMessage, type RecordShape } from "../support/forger.ts";
 import { flipped, recordHeader, setting } from "./edits.ts";
 import { atTheStart, endsWith, withKeysAlone } from "./peer-alerts.ts";
+import { eventsOf, expectInert, type Pitfall } from "./pitfall.ts";
 import {
   bothAccept,
   bothRefuse,
   clientAccepts,
   clientRefuses,
-  eventsOf,
-  expectInert,
   forgedClient,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 
 const noType = { alert: "unexpected_message", says: "inner plaintext without a content type" } as const;
 
@@ -71,20 +69,20 @@ const authentication: readonly Pitfall[] = [
     { what: "the minor version in its header", at: 2 },
   ].flatMap(({ what, at }) =>
     bothRefuse(17, `a record with one bit changed in ${what}`, badRecord, (peer) =>
-      peer.sendInner(inner, {}, (record) => flipped(record, at)),
+      peer.sendInner(inner, { mangle: (record) => flipped(record, at) }),
     ),
   ),
   ...bothRefuse(17, "a record that comes twice", badRecord, (peer) => {
     let twice = new Uint8Array();
-    peer.sendInner(inner, {}, (record) => (twice = record.slice()));
+    peer.sendInner(inner, { mangle: (record) => (twice = record.slice()) });
     peer.deliver(twice);
   }),
   ...bothRefuse(17, "a record of which one before it is missing", badRecord, (peer) => {
-    peer.sendInner(inner, {}, () => new Uint8Array());
+    peer.sendInner(inner, { mangle: () => new Uint8Array() });
     peer.sendData(ascii("data"));
   }),
   ...bothRefuse(17, "a record that is cut to 15 bytes", badRecord, (peer) =>
-    peer.sendInner(inner, {}, (record) => plainRecord(23, record.subarray(5, 20))),
+    peer.sendInner(inner, { mangle: (record) => plainRecord(23, record.subarray(5, 20)) }),
   ),
   ...bothRefuse(17, "a record without content", badRecord, (peer) => peer.deliver(recordHeader(23, 0))),
   ...(["in the handshake", "after the handshake"] as const).flatMap((where) => [

@@ -1,22 +1,25 @@
 import { expect } from "vitest";
 
 import { ascii, concatBytes, equalBytes, hex16 } from "../../src/bytes.ts";
-import { ExtensionType } from "../../src/messages/codepoints.ts";
+import { codepointName, ExtensionType, ProtocolVersion } from "../../src/messages/codepoints.ts";
 import { decodeHandshake } from "../../src/messages/handshake.ts";
 import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { withBody } from "../support/forger.ts";
 import { replacing, setting, without } from "./edits.ts";
-import { clientAccepts, clientRefuses, type Pitfall, serverAccepts, serverRefuses } from "./pitfall.ts";
-import { otherGroup } from "./setups.ts";
+import { type Pitfall } from "./pitfall.ts";
+import { clientAccepts, clientRefuses, serverAccepts, serverRefuses } from "./pitfall13.ts";
+import { only13, otherGroup } from "./setups.ts";
+
+const versionName = (version: number): string => codepointName(ProtocolVersion, version);
 
 function withoutTls13(offered: string) {
-  return { alert: "protocol_version", says: `offers version ${offered}, and TLS 1.3 is required` } as const;
+  return { alert: "protocol_version", says: `offers version ${offered}, and TLSv1.3 is required` } as const;
 }
 
 function otherVersion(chosen: string) {
   return {
     alert: "protocol_version",
-    says: `server chose version ${chosen}, and TLS 1.3 was offered`,
+    says: `server chose version ${chosen}, and TLSv1.3 was offered`,
   } as const;
 }
 
@@ -39,49 +42,61 @@ const versions: readonly Pitfall[] = [
       client.clientHello(setting({ supportedVersions })),
     ),
   ),
-  ...[0x0301, 0x0303, 0x0304, 0xffff].map((legacyVersion) =>
+  ...(
+    [
+      [0x0301, "TLSv1"],
+      [0x0302, "TLSv1.1"],
+      [0x0303, "TLSv1.2"],
+      // TLS 1.3 is offered in supported_versions or not at all.
+      [0x0304, "TLSv1.2"],
+      [0xffff, "TLSv1.2"],
+    ] as const
+  ).map(([legacyVersion, offered]) =>
     serverRefuses(
       21,
       `a ClientHello without supported_versions and with legacy_version ${hex16(legacyVersion)}`,
-      withoutTls13(hex16(legacyVersion)),
+      withoutTls13(offered),
       (client) =>
         client.clientHello((hello) => without<ClientHello>("supportedVersions")({ ...hello, legacyVersion })),
+      only13,
     ),
   ),
   ...[[0x0303], [0x0301, 0x0302, 0x0303], [0x0305], [0x7f1c], [0x3a3a]].map((supportedVersions) =>
     serverRefuses(
       21,
       `supported_versions of ${supportedVersions.map(hex16).join(", ")}`,
-      withoutTls13(supportedVersions.map(hex16).join(", ")),
+      withoutTls13(supportedVersions.map(versionName).join(", ")),
       (client) => client.clientHello(setting({ supportedVersions })),
+      only13,
     ),
   ),
   serverRefuses(
     21,
     "a ClientHello with legacy_version 0x0300, as SSL 3.0 has it,",
-    { alert: "protocol_version", says: "legacy_version 0x0300" },
+    { alert: "protocol_version", says: "legacy_version SSLv3" },
     (client) => client.clientHello((hello) => ({ ...hello, legacyVersion: 0x0300 })),
   ),
   clientRefuses(
     21,
     "a ServerHello with legacy_version 0x0300, as SSL 3.0 has it,",
-    { alert: "protocol_version", says: "legacy_version 0x0300" },
+    { alert: "protocol_version", says: "legacy_version SSLv3" },
     (server) => server.serverHello((hello) => ({ ...hello, legacyVersion: 0x0300 })),
   ),
   ...[0x0301, 0x0302, 0x0303].flatMap((legacyVersion) => [
     clientRefuses(
       21,
       `a ServerHello without supported_versions and with legacy_version ${hex16(legacyVersion)}`,
-      otherVersion(hex16(legacyVersion)),
+      otherVersion(versionName(legacyVersion)),
       (server) =>
         server.serverHello((hello) =>
           without<typeof hello>("supportedVersions")({ ...hello, legacyVersion }),
         ),
+      only13,
     ),
     clientRefuses(
       21,
       `a HelloRetryRequest without supported_versions and with legacy_version ${hex16(legacyVersion)}`,
-      otherVersion(hex16(legacyVersion)),
+      { alert: "protocol_version", says: "HelloRetryRequest holds no supported_versions" },
       (server) =>
         server.helloRetryRequest((hello) =>
           without<typeof hello>("supportedVersions")({ ...hello, legacyVersion }),

@@ -4,15 +4,15 @@ import { ExtensionType } from "../../src/messages/codepoints.ts";
 import type { HandshakeBody } from "../../src/messages/handshake.ts";
 import { adding, raw, setting } from "./edits.ts";
 import { clientHelloExtensions, inFirstEntry, ocsp, talkative, timestamps, UNKNOWN } from "./extensions.ts";
+import { type Pitfall } from "./pitfall.ts";
 import {
   clientAccepts,
   clientRefuses,
   type ClientSetup,
   mutual,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import { asking, otherGroup } from "./setups.ts";
 
 type EncryptedExtensions = HandshakeBody<"encrypted_extensions">;

@@ -4,15 +4,9 @@ import type { RawExtension } from "../../src/wire/codec.ts";
 import { withBody } from "../support/forger.ts";
 import { flipped, raw, replacing } from "./edits.ts";
 import { clientHelloExtensions, inFirstEntry, talkative, UNKNOWN } from "./extensions.ts";
-import {
-  clientAccepts,
-  clientRefuses,
-  mutual,
-  type Pitfall,
-  serverAccepts,
-  serverRefuses,
-} from "./pitfall.ts";
-import { asking, malformed, otherGroup } from "./setups.ts";
+import { type Pitfall } from "./pitfall.ts";
+import { clientAccepts, clientRefuses, mutual, serverAccepts, serverRefuses } from "./pitfall13.ts";
+import { asking, malformed, only13, otherGroup } from "./setups.ts";
 
 /** The known extensions of a ClientHello whose bodies have an end; `psk_key_exchange_modes` goes with row 41. */
 const bounded = clientHelloExtensions.filter(
@@ -208,24 +202,43 @@ const serverBlockAt = (body: Uint8Array): number => 34 + 1 + (body[34] ?? 0) + 2
 
 const oldClient = {
   alert: "protocol_version",
-  says: "offers version 0x0303, and TLS 1.3 is required",
+  says: "offers version TLSv1.2, and TLSv1.3 is required",
 } as const;
 
-const oldServer = { alert: "protocol_version", says: "server chose version 0x0303" } as const;
+const oldServer = {
+  alert: "protocol_version",
+  says: "server chose version TLSv1.2, and TLSv1.3 was offered",
+} as const;
 
 /** Row 29: hellos of TLS 1.2 without extensions are well formed, and no TLS 1.3. */
 const withoutExtensions: readonly Pitfall[] = [
-  serverRefuses(29, "a ClientHello without an extensions block is read, and", oldClient, (client) =>
-    client.clientHello({ raw: withoutBlock(clientBlockAt) }),
+  serverRefuses(
+    29,
+    "a ClientHello without an extensions block is read, and",
+    oldClient,
+    (client) => client.clientHello({ raw: withoutBlock(clientBlockAt) }),
+    only13,
   ),
-  serverRefuses(29, "a ClientHello with an empty extensions block is read, and", oldClient, (client) =>
-    client.clientHello((hello) => ({ ...hello, extensions: {} })),
+  serverRefuses(
+    29,
+    "a ClientHello with an empty extensions block is read, and",
+    oldClient,
+    (client) => client.clientHello((hello) => ({ ...hello, extensions: {} })),
+    only13,
   ),
-  clientRefuses(29, "a ServerHello without an extensions block is read, and", oldServer, (server) =>
-    server.serverHello({ raw: withoutBlock(serverBlockAt) }),
+  clientRefuses(
+    29,
+    "a ServerHello without an extensions block is read, and",
+    oldServer,
+    (server) => server.serverHello({ raw: withoutBlock(serverBlockAt) }),
+    only13,
   ),
-  clientRefuses(29, "a ServerHello with an empty extensions block is read, and", oldServer, (server) =>
-    server.serverHello((hello) => ({ ...hello, extensions: {} })),
+  clientRefuses(
+    29,
+    "a ServerHello with an empty extensions block is read, and",
+    oldServer,
+    (server) => server.serverHello((hello) => ({ ...hello, extensions: {} })),
+    only13,
   ),
   clientRefuses(
     29,

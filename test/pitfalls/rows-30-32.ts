@@ -9,16 +9,15 @@ import { decodeHandshake, type HandshakeBody } from "../../src/messages/handshak
 import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { adding, cut, flipped, raw, setting, without } from "./edits.ts";
 import type { ForgedServer } from "./forged-server.ts";
+import { expectOpen, type Pitfall } from "./pitfall.ts";
 import {
   clientRefuses,
   type ClientSetup,
-  expectOpen,
   forgedServer,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
   type ServerSetup,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import { illegal, otherGroup } from "./setups.ts";
 
 /** The extensions of a ClientHello that a HelloRetryRequest may not change, in their order. */

@@ -9,20 +9,20 @@ import type { KeyExchangeGroup } from "../../src/crypto/provider.ts";
 import type { HandshakeBody } from "../../src/messages/handshake.ts";
 import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { flipped, setting } from "./edits.ts";
+import { eventsOf, type Pitfall } from "./pitfall.ts";
 import {
   clientAccepts,
   clientRefuses,
   type ClientSetup,
-  eventsOf,
   forgedServer,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
   type ServerSetup,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import { illegal } from "./setups.ts";
 
-interface BadShare {
+/** A share that is forged out of a good one. */
+export interface BadShare {
   readonly group: KeyExchangeGroup;
   readonly what: string;
   readonly says: string;
@@ -46,7 +46,8 @@ const lowOrder = [
   Uint8Array.of(0xee, ...new Uint8Array(30).fill(0xff), 0x7f),
 ];
 
-const badShares: readonly BadShare[] = [
+/** Shares that must be refused, and why. */
+export const badShares: readonly BadShare[] = [
   ...nistLengths.flatMap(({ group, length }): readonly BadShare[] => [
     {
       group,

@@ -18,17 +18,16 @@ import type { ClientHello } from "../../src/messages/handshake13.ts";
 import type { Forger } from "../support/forger.ts";
 import { flipped, setting, without } from "./edits.ts";
 import { leafCertificate, testCredential } from "./leaf-certificate.ts";
+import { expectOpen, type Pitfall } from "./pitfall.ts";
 import {
   clientAccepts,
   clientRefuses,
-  expectOpen,
   forgedClient,
   forgedServer,
   mutual,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import { answersWithoutCertificate, bothRefuseProof, clientHas, serverHas } from "./proofs.ts";
 import { asking } from "./setups.ts";
 
@@ -40,7 +39,7 @@ function notOffered(scheme: number) {
   } as const;
 }
 
-const anyKeyType: readonly KeyType[] = [
+export const anyKeyType: readonly KeyType[] = [
   "ecdsa-p256",
   "ecdsa-p384",
   "ecdsa-p521",
@@ -230,7 +229,7 @@ function ecdsa(r: bigint | Uint8Array, s: bigint | Uint8Array): Uint8Array {
   return derSequence(first ?? derNull(), second ?? derNull());
 }
 
-const badEcdsa: readonly { readonly what: string; readonly signature: Uint8Array }[] = [
+export const badEcdsa: readonly { readonly what: string; readonly signature: Uint8Array }[] = [
   { what: "r of 0", signature: ecdsa(0n, 1n) },
   { what: "s of 0", signature: ecdsa(1n, 0n) },
   { what: "r and s of 0", signature: ecdsa(0n, 0n) },
@@ -249,7 +248,7 @@ const badEcdsa: readonly { readonly what: string; readonly signature: Uint8Array
 const doesNotVerify = { alert: "decrypt_error", says: /CertificateVerify \(\w+\) does not verify/ } as const;
 
 /** A credential with an RSA key of 1024 bits, which signs nothing. */
-function shortRsaCredential(): Credential {
+export function shortRsaCredential(): Credential {
   const algorithm = derSequence(derObjectIdentifier("1.2.840.113549.1.1.1"), derNull());
   const modulus = new Uint8Array(128).fill(0xff);
   const subjectPublicKeyInfo = derSequence(

@@ -1,28 +1,27 @@
 import { expect } from "vitest";
 
-import { concatBytes, hex16 } from "../../src/bytes.ts";
+import { hex16 } from "../../src/bytes.ts";
 import { nobleCipherSuites } from "../../src/crypto/noble.ts";
-import { derBitString, derInteger, derNull, derObjectIdentifier, derSequence } from "../../src/der/writer.ts";
+import { cipherSuiteName } from "../../src/messages/cipher-suite-names.ts";
 import type { HandshakeBody } from "../../src/messages/handshake.ts";
-import { flipped } from "./edits.ts";
 import {
-  keyUsage,
-  KeyUsageBit,
-  leafCertificate,
-  spkiOf,
-  testCredential,
-  testKey,
-} from "./leaf-certificate.ts";
+  forbiddingKeyUsages,
+  garbageLeaves,
+  goodLeaf,
+  permittingCredentials,
+  pointlessLeaf,
+  unsupportedLeaves,
+} from "./bad-certificates.ts";
+import { keyUsage, testCredential } from "./leaf-certificate.ts";
+import { expectOpen, type Pitfall } from "./pitfall.ts";
 import {
   clientAccepts,
   clientRefuses,
-  expectOpen,
   forgedClient,
   mutual,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 import {
   answersWithoutCertificate,
   bothRefuseCertificate,
@@ -41,20 +40,22 @@ function unofferedSuite(suite: number) {
 
 /** Row 37: the choice of the suite. */
 const suites: readonly Pitfall[] = [
-  ...nobleCipherSuites.flatMap((suite) => [
-    clientAccepts(37, `${suite.name} is taken`, () => undefined, { forger: { suite } }),
-    serverAccepts(37, `${suite.name} is taken`, () => undefined, { forger: { suite } }),
-    serverAccepts(
-      37,
-      `${suite.name} is taken from between unknown suites`,
-      (client) =>
-        client.clientHello((hello) => ({
-          ...hello,
-          cipherSuites: [0x0a0a, 0xc02f, suite.id, 0x00ff, 0x5600],
-        })),
-      { forger: { suite } },
-    ),
-  ]),
+  ...nobleCipherSuites
+    .filter((suite) => suite.version === "TLSv1.3")
+    .flatMap((suite) => [
+      clientAccepts(37, `${suite.name} is taken`, () => undefined, { forger: { suite } }),
+      serverAccepts(37, `${suite.name} is taken`, () => undefined, { forger: { suite } }),
+      serverAccepts(
+        37,
+        `${suite.name} is taken from between unknown suites`,
+        (client) =>
+          client.clientHello((hello) => ({
+            ...hello,
+            cipherSuites: [0x0a0a, 0xc02f, suite.id, 0x00ff, 0x5600],
+          })),
+        { forger: { suite } },
+      ),
+    ]),
   ...[0x1304, 0x1305, 0xc02f, 0x009c, 0x0000, 0x0a0a].map((cipherSuite) =>
     clientRefuses(
       37,
@@ -76,7 +77,7 @@ const suites: readonly Pitfall[] = [
       `a ClientHello with suites ${cipherSuites.map(hex16).join(", ")}`,
       {
         alert: "handshake_failure",
-        says: `no cipher suite in common: the client offers ${hex16(cipherSuites[0] ?? 0)}`,
+        says: `no cipher suite in common: the client offers ${cipherSuiteName(cipherSuites[0] ?? 0)}`,
       },
       (client) => client.clientHello((hello) => ({ ...hello, cipherSuites })),
     ),
@@ -84,7 +85,10 @@ const suites: readonly Pitfall[] = [
   serverRefuses(
     37,
     "a ClientHello with the one suite that the server does not want",
-    { alert: "handshake_failure", says: "no cipher suite in common: the client offers 0x1301" },
+    {
+      alert: "handshake_failure",
+      says: "no cipher suite in common: the client offers TLS_AES_128_GCM_SHA256",
+    },
     (client) => client.clientHello(),
     { config: { cipherSuites: ["TLS_CHACHA20_POLY1305_SHA256"] } },
   ),
@@ -97,17 +101,10 @@ function withLeaf(certData: Uint8Array): (body: Certificate) => Certificate {
   return (body) => ({ ...body, certificateList: [{ certData, extensions: {} }] });
 }
 
-const [leaf = new Uint8Array()] = testCredential().certificateChain;
-
 const malformedLeaf = { alert: "decode_error", says: "certificate is malformed" } as const;
 
 function unsupportedKey(oid: string) {
   return { alert: "unsupported_certificate", says: `key algorithm ${oid} is not supported` } as const;
-}
-
-/** A leaf with a key of another kind. */
-function leafWithKey(...algorithm: readonly Uint8Array[]): Uint8Array {
-  return leafCertificate(derSequence(derSequence(...algorithm), derBitString(new Uint8Array(57).fill(7))));
 }
 
 /** Row 38: Certificate messages. */
@@ -141,34 +138,11 @@ const certificates: readonly Pitfall[] = [
     asking,
     [0x0403],
   ),
-  ...[
-    { what: "one byte", certData: Uint8Array.of(0x30) },
-    { what: "zeros", certData: new Uint8Array(200) },
-    { what: "text", certData: Uint8Array.from("-----BEGIN CERTIFICATE-----", (c) => c.charCodeAt(0)) },
-    { what: "an empty SEQUENCE", certData: derSequence() },
-    { what: "a byte behind it", certData: concatBytes(leaf, Uint8Array.of(0)) },
-    { what: "a byte missing", certData: leaf.subarray(0, -1) },
-    { what: "half of it missing", certData: leaf.subarray(0, leaf.length / 2) },
-    {
-      what: "an indefinite length",
-      certData: concatBytes(Uint8Array.of(0x30, 0x80), leaf, new Uint8Array(2)),
-    },
-  ].flatMap(({ what, certData }) =>
+  ...garbageLeaves.flatMap(({ what, certData }) =>
     bothRefuseCertificate(38, `a leaf that is garbage (${what})`, malformedLeaf, withLeaf(certData)),
   ),
-  ...[
-    { what: "Ed448", oid: "1.3.101.113", parameters: [] },
-    { what: "DSA", oid: "1.2.840.10040.4.1", parameters: [derNull()] },
-    { what: "secp256k1", oid: "1.2.840.10045.2.1", parameters: [derObjectIdentifier("1.3.132.0.10")] },
-    { what: "a curve by its equation", oid: "1.2.840.10045.2.1", parameters: [derSequence(derInteger(1))] },
-    { what: "a curve by nothing", oid: "1.2.840.10045.2.1", parameters: [] },
-  ].flatMap(({ what, oid, parameters }) =>
-    bothRefuseCertificate(
-      38,
-      `a leaf with a key of ${what}`,
-      unsupportedKey(oid),
-      withLeaf(leafWithKey(derObjectIdentifier(oid), ...parameters)),
-    ),
+  ...unsupportedLeaves.flatMap(({ what, oid, certData }) =>
+    bothRefuseCertificate(38, `a leaf with a key of ${what}`, unsupportedKey(oid), withLeaf(certData)),
   ),
   ...bothRefuseCertificate(
     38,
@@ -177,7 +151,7 @@ const certificates: readonly Pitfall[] = [
       alert: "bad_certificate",
       says: "public key is malformed: public key is not an uncompressed point on P-256",
     },
-    withLeaf(leafCertificate(flipped(spkiOf(testKey("ecdsa-p256"))))),
+    withLeaf(pointlessLeaf),
   ),
   clientRefuses(
     38,
@@ -230,7 +204,7 @@ const certificates: readonly Pitfall[] = [
     { alert: "bad_certificate", says: "sent 17 certificates, allowed 16" },
     (body) => ({
       ...body,
-      certificateList: Array.from({ length: 17 }, () => ({ certData: leaf, extensions: {} })),
+      certificateList: Array.from({ length: 17 }, () => ({ certData: goodLeaf, extensions: {} })),
     }),
   ),
   ...bothRefuseCertificate(
@@ -259,16 +233,9 @@ const noDigitalSignature = {
   says: "does not permit digital signatures",
 } as const;
 
-const { digitalSignature, keyEncipherment, keyCertSign, decipherOnly } = KeyUsageBit;
-
 /** Row 39: keyUsage of the leaf. */
 const keyUsages: readonly Pitfall[] = [
-  ...[
-    { what: "keyEncipherment", bits: [keyEncipherment] },
-    { what: "keyCertSign", bits: [keyCertSign] },
-    { what: "decipherOnly", bits: [decipherOnly] },
-    { what: "nothing", bits: [] },
-  ].flatMap(({ what, bits }) =>
+  ...forbiddingKeyUsages.flatMap(({ what, bits }) =>
     (["ecdsa-p256", "rsa", "ed25519"] as const).flatMap((keyType) =>
       bothRefuseProof(
         39,
@@ -279,21 +246,10 @@ const keyUsages: readonly Pitfall[] = [
       ),
     ),
   ),
-  ...[
-    { what: "digitalSignature", extensions: [keyUsage(digitalSignature)] },
-    {
-      what: "digitalSignature and others",
-      extensions: [keyUsage(digitalSignature, keyEncipherment, decipherOnly)],
-    },
-    { what: "anything, as it is not there,", extensions: [] as Uint8Array[] },
-  ].flatMap(({ what, extensions }) => {
-    // An empty list of extensions is malformed; none at all is what version 3 has then.
-    const own = testCredential("ecdsa-p256", extensions.length === 0 ? {} : { extensions });
-    return [
-      clientAccepts(39, `a server whose keyUsage permits ${what} is taken`, () => undefined, serverHas(own)),
-      serverAccepts(39, `a client whose keyUsage permits ${what} is taken`, () => undefined, clientHas(own)),
-    ];
-  }),
+  ...permittingCredentials.flatMap(({ what, own }) => [
+    clientAccepts(39, `a server whose keyUsage permits ${what} is taken`, () => undefined, serverHas(own)),
+    serverAccepts(39, `a client whose keyUsage permits ${what} is taken`, () => undefined, clientHas(own)),
+  ]),
 ];
 
 export const rows37To39: readonly Pitfall[] = [...suites, ...certificates, ...keyUsages];

@@ -7,14 +7,8 @@ import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { plainRecord, rawMessage, withBody } from "../support/forger.ts";
 import { adding, raw, replacing, setting, without } from "./edits.ts";
 import type { ForgedClient } from "./forged-client.ts";
-import {
-  clientAccepts,
-  clientRefuses,
-  eventsOf,
-  type Pitfall,
-  serverAccepts,
-  serverRefuses,
-} from "./pitfall.ts";
+import { eventsOf, type Pitfall } from "./pitfall.ts";
+import { clientAccepts, clientRefuses, serverAccepts, serverRefuses } from "./pitfall13.ts";
 import { malformed } from "./setups.ts";
 
 /** Row 40: there is no renegotiation in TLS 1.3. */

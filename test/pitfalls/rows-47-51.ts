@@ -5,21 +5,19 @@ import { type CloseReason, PeerAlert, TlsAlert, TruncationError } from "../../sr
 import { ExtensionType, HandshakeType } from "../../src/messages/codepoints.ts";
 import type { ClientHello } from "../../src/messages/handshake13.ts";
 import { type Forger, rawMessage } from "../support/forger.ts";
+import type { Forger13 } from "../support/forger13.ts";
 import { adding, raw, replacing, setting, times } from "./edits.ts";
+import { eventsOf, expectInert, expectOpen, type Pitfall } from "./pitfall.ts";
 import {
   bothAccept,
   bothRefuse,
   clientAccepts,
   clientRefuses,
-  eventsOf,
-  expectInert,
-  expectOpen,
   forgedClient,
   forgedServer,
-  type Pitfall,
   serverAccepts,
   serverRefuses,
-} from "./pitfall.ts";
+} from "./pitfall13.ts";
 
 const flood = {
   alert: "unexpected_message",
@@ -111,7 +109,7 @@ const keyUpdate: readonly Pitfall[] = [
 ];
 
 /** A test with an engine of each role, whose handshake is through. */
-function withBoth(row: number, name: string, act: (peer: Forger) => void): readonly Pitfall[] {
+function withBoth(row: number, name: string, act: (peer: Forger13) => void): readonly Pitfall[] {
   return [
     { row, engine: "client", name, run: () => act(forgedServer().complete()) },
     { row, engine: "server", name, run: () => act(forgedClient().complete()) },
@@ -150,9 +148,11 @@ const ends: readonly Pitfall[] = [
   }),
   ...withBoth(48, "an end inside of a record that holds close_notify is a truncation", (peer) => {
     let record = new Uint8Array();
-    peer.sendInner(Uint8Array.of(1, 0, 21), {}, (whole) => {
-      record = whole.slice();
-      return new Uint8Array();
+    peer.sendInner(Uint8Array.of(1, 0, 21), {
+      mangle(whole) {
+        record = whole.slice();
+        return new Uint8Array();
+      },
     });
     peer.deliver(record.subarray(0, -1));
     peer.engine.receiveEof();

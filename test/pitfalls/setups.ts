@@ -1,5 +1,5 @@
 import { secp256r1 } from "../../src/crypto/groups/nist.ts";
-import type { ClientSetup } from "./pitfall.ts";
+import { type ClientSetup } from "./pitfall13.ts";
 
 /** A server that wants another group than the client has sent a share for. */
 export const otherGroup: ClientSetup = { forger: { group: secp256r1 } };
@@ -15,6 +15,9 @@ export const strayChangeCipherSpec = {
 
 /** What codecs say of bytes that do not fill their format, or overflow it. */
 export const malformed = { alert: "decode_error", says: /trailing bytes? in|vector of|are left/ } as const;
+
+/** An engine that speaks TLS 1.3 and nothing else. */
+export const only13 = { config: { versions: ["TLSv1.3"] } } as const;
 
 /** A verdict that many faults share. */
 export function illegal(says: string | RegExp) {

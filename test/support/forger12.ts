@@ -52,8 +52,8 @@ export abstract class Forger12 extends Forger {
   isResumed = false;
   main: Tls12MainSecret | undefined;
   keys: { readonly client: Tls12Keys; readonly server: Tls12Keys } | undefined;
-  /** ChangeCipherSpecs of the engine. */
-  changeCipherSpecs = 0;
+  /** `verify_data` of the Finished that was sent, as it should have been. */
+  sentFinished: Uint8Array | undefined;
   protected readonly knowsExtendedMainSecret: boolean;
   protected readonly knowsEncryptThenMac: boolean;
   #sealer: RecordSealer12 | undefined;
@@ -103,7 +103,6 @@ export abstract class Forger12 extends Forger {
   }
 
   protected override receiveChangeCipherSpec(): void {
-    this.changeCipherSpecs++;
     const { suite, isEncryptThenMac: encryptThenMac } = this;
     const keys = present(this.keys)[this.role === "client" ? "server" : "client"];
     this.reader.protectReads(readProtection12(suite, keys, { encryptThenMac }));
