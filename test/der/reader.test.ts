@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { hex } from "../../src/bytes.ts";
-import { DerError, DerReader, readDer } from "../../src/der/reader.ts";
+import { DerError, DerReader, dottedDecimal, readDer } from "../../src/der/reader.ts";
 import { contextConstructed, contextPrimitive, DerTag } from "../../src/der/tags.ts";
+import { derObjectIdentifier } from "../../src/der/writer.ts";
 import { fromHex } from "../support/hex.ts";
 
 /** Reads all of `bytes` in hexadecimal. */
@@ -121,6 +122,54 @@ describe("elements", () => {
     expect(fields("810155")).toEqual({ explicit: undefined, implicit: Uint8Array.of(0x55), flag: undefined });
     expect(() => fields("a004020107 00")).toThrow(DerError);
     expect(() => fields("a103020107")).toThrow(DerError);
+  });
+
+  test("reads a part of the input, and nothing before or behind it", () => {
+    const input = fromHex("0500 0401aa 0500");
+    const reader = new DerReader(input, 100, 2, 5);
+    expect(hex(reader.octetString())).toBe("aa");
+    expect(reader.isAtEnd).toBe(true);
+    expect(reader.nextTag).toBeUndefined();
+    expect(() => reader.skip()).toThrow("expected an element, found the end (at offset 105)");
+    for (const end of [3, 4]) expect(() => new DerReader(input, 0, 2, end).skip()).toThrow(DerError);
+    expect(() => new DerReader(fromHex("048103aabbcc"), 0, 0, 2).skip()).toThrow("the length is cut off");
+    expect(() => new DerReader(fromHex("0403aabbcc"), 0, 0, 4).skip()).toThrow(
+      "3 bytes, of which 2 are there",
+    );
+    expect(() => new DerReader(fromHex("04"), 0, 0, 1).skip()).toThrow("the length is missing");
+  });
+
+  test("gives the element that was read last, its contents, and its offset", () => {
+    const reader = new DerReader(fromHex("3003 020105 0401aa"), 10);
+    expect(reader.sequence((inner) => inner.smallInteger(5))).toBe(5);
+    expect(hex(reader.lastElement())).toBe("3003020105");
+    expect(hex(reader.lastContents())).toBe("020105");
+    expect(reader.error("it is odd")).toEqual(new DerError("it is odd (at offset 10)"));
+    reader.skip();
+    expect(hex(reader.lastElement())).toBe("0401aa");
+    expect(hex(reader.lastContents())).toBe("aa");
+    expect(reader.error("it is odd").message).toBe("it is odd (at offset 15)");
+  });
+
+  test("skips an element without looking at its insides, but for its tag", () => {
+    expect(read("3002ffff", (reader) => reader.skip())).toBeUndefined();
+    expect(read("3002ffff", (reader) => reader.skip(DerTag.SEQUENCE))).toBeUndefined();
+    expectRefusals([{ bytes: "3100", because: "expected SEQUENCE, found SET" }], (reader) =>
+      reader.skip(DerTag.SEQUENCE),
+    );
+  });
+
+  test("tells the same offset however deep the element lies", () => {
+    const input = fromHex("300b 3009 a107 0405 3003 020180");
+    expect(() =>
+      readDer(input, (reader) =>
+        reader.sequence((a) =>
+          a.sequence((b) =>
+            b.nested(0xa1, (c) => c.nested(0x04, (d) => d.sequence((e) => e.smallInteger(9)))),
+          ),
+        ),
+      ),
+    ).toThrow("INTEGER is negative (at offset 10)");
   });
 
   test("throws a RangeError for a context tag above 30, which is misuse", () => {
@@ -251,17 +300,40 @@ describe("OBJECT IDENTIFIER", () => {
     );
   });
 
+  test("gives contents that can be made to text later", () => {
+    const contents = read("06092a864886f70d010101", (reader) => reader.objectIdentifierBytes());
+    expect(hex(contents)).toBe("2a864886f70d010101");
+    expect(dottedDecimal(contents)).toBe("1.2.840.113549.1.1.1");
+  });
+
+  test("reads arcs around the largest number that is exact, and of a thousand bytes", () => {
+    for (let bits = 40; bits < 130; bits++) {
+      for (const arc of [2n ** BigInt(bits) - 1n, 2n ** BigInt(bits), 2n ** BigInt(bits) + 1n]) {
+        for (const dotted of [`1.2.${arc}`, `2.${arc}`, `1.2.${arc}.3.${arc}`]) {
+          expect(readDer(derObjectIdentifier(dotted), (reader) => reader.objectIdentifier())).toBe(dotted);
+        }
+      }
+    }
+    const large = `2.5.${2n ** 7000n + 12345n}`;
+    expect(readDer(derObjectIdentifier(large), (reader) => reader.objectIdentifier())).toBe(large);
+  });
+
   test("refuses padding, a cut-off arc, no contents, and more than 1024 bytes", () => {
-    expectRefusals(
-      [
-        { bytes: "0600", because: "no contents" },
-        { bytes: "06028001", because: "not minimal" },
-        { bytes: "06032a8001", because: "not minimal" },
-        { bytes: "06022a86", because: "cut off" },
-        { bytes: `06820401${"01".repeat(1025)}`, because: "longer than 1024" },
-      ],
-      (reader) => reader.objectIdentifier(),
-    );
+    for (const reading of [
+      (reader: DerReader) => reader.objectIdentifier(),
+      (reader: DerReader) => reader.objectIdentifierBytes(),
+    ]) {
+      expectRefusals(
+        [
+          { bytes: "0600", because: "no contents" },
+          { bytes: "06028001", because: "not minimal" },
+          { bytes: "06032a8001", because: "not minimal" },
+          { bytes: "06022a86", because: "cut off" },
+          { bytes: `06820401${"01".repeat(1025)}`, because: "longer than 1024" },
+        ],
+        reading,
+      );
+    }
   });
 });
 
