@@ -27,6 +27,8 @@ export {
   type ServerSetup,
 } from "./config/server.ts";
 export { MemorySessionStore, type SessionStore } from "./config/session-store.ts";
+export { tofu, type TofuOptions, type TofuStore } from "./config/tofu.ts";
+export { webPki, type WebPkiOptions } from "./config/web-pki.ts";
 export type { Settings, SettingsOptions, TlsVersion } from "./config/settings.ts";
 export {
   type ClientTrust,
@@ -88,3 +90,17 @@ export {
 export type { Clock, Protocol, Transport } from "./protocol/transport.ts";
 export type { RawExtension } from "./wire/codec.ts";
 export { type LeafCertificate, readLeaf } from "./x509/leaf.ts";
+export type { PathLimits } from "./x509/budget.ts";
+export { CertificateError, type CertificateFault } from "./x509/certificate-error.ts";
+export type {
+  AuthorityKeyIdentifier,
+  BasicConstraints,
+  CertificateExtensions,
+  Extension,
+} from "./x509/certificate-extensions.ts";
+export { type Certificate, decodeCertificate } from "./x509/certificate.ts";
+export type { Conformance } from "./x509/conformance.ts";
+export { showName } from "./x509/distinguished-name.ts";
+export type { GeneralName, GeneralSubtree, NameConstraints } from "./x509/general-name.ts";
+export type { PemOrDer } from "./x509/pem-or-der.ts";
+export { TrustAnchors } from "./x509/trust-anchors.ts";

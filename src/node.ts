@@ -12,3 +12,4 @@ export {
   startServer,
 } from "./adapters/node/server.ts";
 export { nodeTransport, type NodeTransportOptions } from "./adapters/node/socket-transport.ts";
+export { systemAnchors } from "./adapters/node/system-anchors.ts";

@@ -1,6 +1,6 @@
 import type { AlertName } from "../alert.ts";
 import { equalBytes, hex } from "../bytes.ts";
-import type { Awaitable } from "../crypto/provider.ts";
+import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { LeafCertificate } from "../x509/leaf.ts";
 
@@ -17,6 +17,8 @@ export interface PresentedPeer {
   readonly ocspResponse: Uint8Array | null;
   /** Signed certificate timestamps for the leaf (RFC 6962), not verified. */
   readonly signedCertificateTimestamps: readonly Uint8Array[];
+  /** Schemes that certificates may be signed with, as the configuration has them. */
+  readonly signatureVerifiers: readonly SignatureVerifier[];
   /** Milliseconds since 1970, by the configured clock. */
   readonly nowMs: number;
 }
@@ -24,6 +26,8 @@ export interface PresentedPeer {
 /** The peer is who it should be. */
 export interface Verified {
   readonly trust: "verified";
+  /** DER certificates from the leaf to the anchor, of a policy that looks for a path. */
+  readonly path?: readonly Uint8Array[];
 }
 
 /** The handshake ends with `alert`, `certificate_unknown` if it is left out. */
@@ -32,6 +36,8 @@ export interface Rejected {
   /** The fact, for the error's message, such as `"expired: notAfter 2026-01-01"`. */
   readonly reason: string;
   readonly alert?: AlertName;
+  /** What is behind it, such as a `CertificateError`; it becomes the cause of the `TlsAlert`. */
+  readonly cause?: Error;
 }
 
 /** The peer may go on, and is reported as `unverified`: what it may do is for the application to say. Only a server's policy may say so. */

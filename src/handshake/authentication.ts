@@ -106,20 +106,22 @@ export type PresentedCertificates = Pick<
 >;
 
 /** Who is asked whether a peer is trusted, and as whom. */
-export type PolicyRules = Pick<AuthenticationRules, "signer" | "serverName" | "verify">;
+export type PolicyRules = Pick<AuthenticationRules, "signer" | "serverName" | "verify" | "verifiers">;
 
 /** Asks the trust policy. @throws {TlsAlert} what it says when it rejects the peer. */
 export function* askPolicy(
   io: HandshakeIo,
   presented: PresentedCertificates,
-  { signer, serverName, verify }: PolicyRules,
+  { signer, serverName, verify, verifiers }: PolicyRules,
 ): Flow<PeerIdentity> {
   const { chain } = presented;
   if (verify === null) return { kind: "unverified", chain, reason: "any certificate is accepted" };
-  const verdict = yield* settle(verify({ ...presented, role: signer, serverName, nowMs: io.now() }));
+  const verdict = yield* settle(
+    verify({ ...presented, role: signer, serverName, signatureVerifiers: verifiers, nowMs: io.now() }),
+  );
   switch (verdict.trust) {
     case "verified":
-      return { kind: "verified", chain };
+      return { kind: "verified", chain, path: verdict.path ?? null };
     case "unverified":
       // Types keep this from a client's policy; a program without types must not slip through.
       if (signer === "server")
@@ -130,6 +132,7 @@ export function* askPolicy(
       throw new TlsAlert(
         verdict.alert ?? "certificate_unknown",
         `the ${signer}'s certificate was rejected: ${verdict.reason}`,
+        verdict.cause === undefined ? {} : { cause: verdict.cause },
       );
     default:
       throw new TypeError(

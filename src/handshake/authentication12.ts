@@ -184,6 +184,11 @@ export function* receiveClientProof(
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const verify = trust === null ? null : trust.verify.bind(trust);
   const presented = { chain, leaf, ocspResponse: null, signedCertificateTimestamps: [] };
-  const peer = yield* askPolicy(io, presented, { signer: "client", serverName: null, verify });
+  const peer = yield* askPolicy(io, presented, {
+    signer: "client",
+    serverName: null,
+    verify,
+    verifiers: settings.signatureVerifiers,
+  });
   return { peer, verifier };
 }

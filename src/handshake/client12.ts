@@ -80,8 +80,9 @@ function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchang
   const { presented, verifier, params } = yield* receiveServerProof(config, io, hello, serverHello, suite);
   const request = yield* receiveServerHelloDone(io);
   const { trust, serverName } = config;
+  const verifiers = config.settings.signatureVerifiers;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askPolicy(io, presented, { signer: "server", serverName, verify });
+  const peer = yield* askPolicy(io, presented, { signer: "server", serverName, verify, verifiers });
 
   const proof = request === undefined ? undefined : yield* sendClientCertificate(config, io, request);
   const { group, main } = yield* exchangeKeys(config, io, exchange, params);

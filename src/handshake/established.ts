@@ -11,7 +11,13 @@ export type PeerIdentity =
   /** It holds the key of the first certificate, and nobody vouches for it. */
   | { readonly kind: "unverified"; readonly chain: readonly Uint8Array[]; readonly reason: string }
   /** It holds the key of the first certificate, and the trust policy has accepted it. */
-  | { readonly kind: "verified"; readonly chain: readonly Uint8Array[] }
+  | {
+      readonly kind: "verified";
+      /** As it was presented, DER, the leaf first. */
+      readonly chain: readonly Uint8Array[];
+      /** From the leaf to the anchor, if the policy has looked for a path; null otherwise. */
+      readonly path: readonly Uint8Array[] | null;
+    }
   /** It holds a pre-shared key. */
   | { readonly kind: "psk"; readonly identity: Uint8Array };
 

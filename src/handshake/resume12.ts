@@ -58,7 +58,12 @@ function clientKey({ serverName, sni, clientCredential, settings }: ClientConfig
  * is not trusted any more is not resumed. A store that fails costs a full handshake.
  */
 export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<OfferedSession | undefined> {
-  const { sessionStore, tls12Suites, requireExtendedMainSecret } = config.settings;
+  const {
+    sessionStore,
+    tls12Suites,
+    requireExtendedMainSecret,
+    signatureVerifiers: verifiers,
+  } = config.settings;
   const key = clientKey(config);
   if (sessionStore === null || key === undefined) return undefined;
   const state = yield* fetchState(sessionStore, key, io);
@@ -68,7 +73,7 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
   if (!isUsable || !isAlive(state, io)) return undefined;
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify });
+  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, verifiers });
   const drop = (): unknown => take(sessionStore, key);
   if (peer === undefined) {
     io.runAside(drop);
@@ -142,8 +147,9 @@ export function* findOfferedSession(
   if (clientAuth.mode === "none" && state.peerChain.length > 0) return undefined;
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
+  const verifiers = config.settings.signatureVerifiers;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify });
+  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, verifiers });
   return peer === undefined ? undefined : { state, suite, peer };
 }
 

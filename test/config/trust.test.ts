@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 
 import { hex } from "../../src/bytes.ts";
-import { pinned, type PresentedPeer, readLeaf } from "../../src/index.ts";
+import { nobleProvider, pinned, type PresentedPeer, readLeaf } from "../../src/index.ts";
 import { leafCertificate, spkiOf, testKey } from "../pitfalls/leaf-certificate.ts";
 import { expectConfigError } from "./config-error.ts";
 
@@ -19,6 +19,7 @@ function peerWith(der: Uint8Array): PresentedPeer {
     serverName: "server.example",
     ocspResponse: null,
     signedCertificateTimestamps: [],
+    signatureVerifiers: nobleProvider().signatureVerifiers,
     nowMs: 0,
   };
 }

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { expect } from "vitest";
 
 import { hex, latin1 } from "../../src/bytes.ts";
-import type { ConnectionInfo } from "../../src/index.ts";
+import { type ConnectionInfo, nobleProvider } from "../../src/index.ts";
 import type { TestKeyType } from "../support/certificates.ts";
-import { certificateOf, OCSP_RESPONSE, SCTS } from "./configs12.ts";
+import { certificateOf, OCSP_RESPONSE, SCHEMES_OF_TLS12, SCTS } from "./configs12.ts";
 import { type Connection12, type Outcome12, speechOf } from "./conversation12.ts";
 import type { Exported12 } from "./exported12.ts";
 import type { Row12 } from "./matrix12.ts";
@@ -63,7 +63,11 @@ async function expectInfo(row: Row12, { client, server }: Connection12, resumed:
     ...shared,
     role: "client",
     peerSignatureScheme: resumed ? null : schemes[row.certificate],
-    peer: { kind: "verified", chain: [hex((await certificateOf("server", row.certificate)).der)] },
+    peer: {
+      kind: "verified",
+      chain: [hex((await certificateOf("server", row.certificate)).der)],
+      path: null,
+    },
   });
   const { clientCertificate } = row;
   expect(infoOf(server)).toEqual({
@@ -73,7 +77,11 @@ async function expectInfo(row: Row12, { client, server }: Connection12, resumed:
     peer:
       clientCertificate === null
         ? { kind: "none" }
-        : { kind: "verified", chain: [hex((await certificateOf("client", clientCertificate)).der)] },
+        : {
+            kind: "verified",
+            chain: [hex((await certificateOf("client", clientCertificate)).der)],
+            path: null,
+          },
   });
 }
 
@@ -143,6 +151,10 @@ function expectNewKeys(connections: readonly Connection12[]): void {
 
 async function expectPolicies(row: Row12, { client, server }: Connection12): Promise<void> {
   const { clientCertificate } = row;
+  const signatureVerifiers =
+    row.signatureSchemes === "all"
+      ? nobleProvider().signatureVerifiers
+      : SCHEMES_OF_TLS12.map((name) => ({ name }));
   expect(client.account.policies).toEqual([
     policyAsText({
       role: "server",
@@ -150,6 +162,7 @@ async function expectPolicies(row: Row12, { client, server }: Connection12): Pro
       chain: [(await certificateOf("server", row.certificate)).der],
       ocspResponse: row.staples.startsWith("OCSP") ? OCSP_RESPONSE : null,
       signedCertificateTimestamps: row.staples.endsWith("SCT") ? SCTS : [],
+      signatureVerifiers,
     }),
   ]);
   const asked =
@@ -160,6 +173,7 @@ async function expectPolicies(row: Row12, { client, server }: Connection12): Pro
       chain: [(await certificateOf("client", clientCertificate)).der],
       ocspResponse: null,
       signedCertificateTimestamps: [],
+      signatureVerifiers,
     });
   expect(server.account.policies).toEqual(asked === false ? [] : [asked]);
 }

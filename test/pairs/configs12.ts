@@ -18,7 +18,12 @@ import type { Watched12 } from "./watched12.ts";
 const NOW_MS = Date.UTC(2026, 10, 21);
 const SUITE_OF_TLS13 = "TLS_AES_128_GCM_SHA256";
 /** With `rsa_pkcs1_*`, and ECDSA under a hash that is not the curve's. */
-const SCHEMES_OF_TLS12 = ["rsa_pkcs1_sha256", "ecdsa_secp384r1_sha384", "ed25519", "rsa_pss_pss_sha384"];
+export const SCHEMES_OF_TLS12: readonly string[] = [
+  "rsa_pkcs1_sha256",
+  "ecdsa_secp384r1_sha384",
+  "ed25519",
+  "rsa_pss_pss_sha384",
+];
 
 /** Most bytes that a side may put into a record: the `record_size_limit` of its peer if that sends one, or those of RFC 5246 §6.2.1. */
 export function longestContent(role: "client" | "server", { recordSizeLimit }: Row12): number {

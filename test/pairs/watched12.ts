@@ -1,4 +1,4 @@
-import { pinned, type PresentedPeer, type TlsMessage } from "../../src/index.ts";
+import { pinned, type PresentedPeer, type SignatureVerifier, type TlsMessage } from "../../src/index.ts";
 import type { End } from "../support/pair.ts";
 import { account, type Account, digest } from "./account.ts";
 import type { Answer } from "./hooks.ts";
@@ -64,13 +64,18 @@ function messageAsText({ direction, version, contentType, messageType, data }: T
 }
 
 /** What a trust policy is asked, but for what it can read out of the certificates and off the clock. */
-export function policyAsText(peer: Omit<PresentedPeer, "leaf" | "nowMs">): string {
-  const { role, serverName, chain, ocspResponse, signedCertificateTimestamps } = peer;
+export function policyAsText(
+  peer: Omit<PresentedPeer, "leaf" | "nowMs" | "signatureVerifiers"> & {
+    readonly signatureVerifiers: readonly Pick<SignatureVerifier, "name">[];
+  },
+): string {
+  const { role, serverName, chain, ocspResponse, signedCertificateTimestamps, signatureVerifiers } = peer;
   return JSON.stringify({
     role,
     serverName,
     chain: chain.map(digest),
     ocspResponse: ocspResponse && digest(ocspResponse),
     signedCertificateTimestamps: signedCertificateTimestamps.map(digest),
+    signatureSchemes: signatureVerifiers.map(({ name }) => name),
   });
 }

@@ -24,6 +24,10 @@ export const garbageLeaves: readonly { readonly what: string; readonly certData:
   { what: "a byte missing", certData: goodLeaf.subarray(0, -1) },
   { what: "half of it missing", certData: goodLeaf.subarray(0, goodLeaf.length / 2) },
   {
+    what: "a keyUsage without a bit",
+    certData: leafCertificate(spkiOf(testKey("ecdsa-p256")), { extensions: [keyUsage()] }),
+  },
+  {
     what: "an indefinite length",
     certData: concatBytes(Uint8Array.of(0x30, 0x80), goodLeaf, new Uint8Array(2)),
   },
@@ -56,7 +60,6 @@ export const forbiddingKeyUsages = [
   { what: "keyEncipherment", bits: [keyEncipherment] },
   { what: "keyCertSign", bits: [keyCertSign] },
   { what: "decipherOnly", bits: [decipherOnly] },
-  { what: "nothing", bits: [] },
 ] as const;
 
 /** Credentials whose keyUsage permits signatures. */

@@ -22,8 +22,12 @@ export type Key = keyof typeof KEYS;
 
 /** Authorities in one folder, made when they are asked for. */
 export class OpensslAuthorities {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "ocsp-"));
+  #folder: string | undefined;
   readonly #byKey = new Map<Key, OpensslAuthority>();
+
+  get folder(): string {
+    return (this.#folder ??= mkdtempSync(join(tmpdir(), "ocsp-")));
+  }
 
   /** The one with such a key, named after it. */
   with(key: Key): OpensslAuthority {
@@ -33,7 +37,7 @@ export class OpensslAuthorities {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true });
   }
 }
 

@@ -36,6 +36,8 @@ const OCSP_SIGNING = extension(
   derSequence(derObjectIdentifier("1.3.6.1.5.5.7.3.9")),
 );
 const neighbour = buildLeaf(issuer, { serialNumber: derInteger(77) });
+/** Has the number of the leaf. */
+const namesake = buildLeaf(issuer, { issuer: commonName("another issuer") });
 const sha1Id = derSequence(derObjectIdentifier("1.3.14.3.2.26"));
 const digest = derOctetString(new Uint8Array(20));
 
@@ -134,6 +136,16 @@ describe("it is unusable, at no cost,", () => {
     [
       "about another certificate",
       response({}, { responses: [buildSingle(neighbour, issuer)] }),
+      "it is not about",
+    ],
+    [
+      "about a certificate of another name",
+      response({ certId: buildCertId(namesake, issuer) }),
+      "it is not about",
+    ],
+    [
+      "about a certificate of another key",
+      response({ certId: buildCertId(leaf, buildSigner("issuer")) }),
       "it is not about",
     ],
     [

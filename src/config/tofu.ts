@@ -1,0 +1,72 @@
+import { equalBytes, hex } from "../bytes.ts";
+import type { Awaitable } from "../crypto/provider.ts";
+import { ConfigError } from "../errors.ts";
+import { CertificateError } from "../x509/certificate-error.ts";
+import { showName } from "../x509/distinguished-name.ts";
+import { checkFunction } from "./settings.ts";
+import type { ClientTrust, PresentedPeer, Rejected, ServerTrust, Verified } from "./trust.ts";
+
+/** Where the keys of peers are kept between connections. */
+export interface TofuStore {
+  /** SHA-256 of the SubjectPublicKeyInfo that `name` had at first, or null. */
+  get(name: string): Awaitable<Uint8Array | null>;
+  /** Keeps the key of a peer that nobody has seen before. */
+  put(name: string, spkiSha256: Uint8Array): Awaitable<void>;
+}
+
+/** What {@link tofu} takes besides its store. */
+export interface TofuOptions {
+  /** Under which name a peer's key is kept. Default: the name of the server, or the subject of the client's certificate. */
+  readonly nameOf?: (peer: PresentedPeer) => string;
+}
+
+/**
+ * Trust on first use: whoever comes first under a name is trusted, and from then on its key alone is. What is kept is the key that the peer
+ * has proven to hold; no certificate that this key signs is trusted, nor anything else that it says of itself.
+ *
+ * The first contact is the weak one: an attacker who is there then is trusted ever after.
+ *
+ * What the store throws refuses the peer with internal_error.
+ *
+ * @throws {ConfigError} for a store that lacks a method, or a `nameOf` that is no function.
+ */
+export function tofu(store: TofuStore, options: TofuOptions = {}): ServerTrust & ClientTrust {
+  for (const method of ["get", "put"] as const) {
+    if (typeof store[method] !== "function")
+      throw new ConfigError(`store.${method}`, store[method], "a function");
+  }
+  const nameOf = checkFunction("nameOf", options.nameOf) ?? defaultName;
+  return {
+    verify(peer): Awaitable<Verified | Rejected> {
+      const name = nameOf(peer);
+      const known = store.get(name);
+      if (isThenable(known)) return known.then((key) => judge(store, name, peer, key));
+      return judge(store, name, peer, known);
+    },
+  };
+}
+
+function judge(
+  store: TofuStore,
+  name: string,
+  { leaf, chain }: PresentedPeer,
+  known: Uint8Array | null,
+): Awaitable<Verified | Rejected> {
+  if (known === null) {
+    const kept = store.put(name, leaf.spkiSha256.slice());
+    return isThenable(kept) ? kept.then(() => ({ trust: "verified" })) : { trust: "verified" };
+  }
+  if (equalBytes(known, leaf.spkiSha256)) return { trust: "verified" };
+  const subject = showName(leaf.certificate.subject);
+  const detail = `the key of ${JSON.stringify(name)} has changed (SHA-256 ${hex(leaf.spkiSha256)})`;
+  const cause = new CertificateError("unknown-key", subject, detail, chain);
+  return { trust: "rejected", reason: cause.message, alert: cause.alert, cause };
+}
+
+function defaultName({ serverName, leaf }: PresentedPeer): string {
+  return serverName ?? showName(leaf.certificate.subject);
+}
+
+function isThenable<T>(value: Awaitable<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value;
+}
