@@ -71,7 +71,11 @@ export async function makeAuthority() {
  */
 export async function makeSelfSigned(commonName) {
   const keys = await makeKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(common(`CN=${commonName}`, keys));
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...common(`CN=${commonName}`, keys),
+    // Without any, the library writes an empty list, which no certificate may have (RFC 5280 §4.1.2.9).
+    extensions: [new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true)],
+  });
   return identityOf(certificate, keys);
 }
 

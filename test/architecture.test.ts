@@ -25,6 +25,7 @@ const LAYERS = [
   "index",
   "node",
   "noble",
+  "minting",
 ];
 
 const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" })
@@ -72,6 +73,7 @@ describe.each(sources)("%s", (name) => {
     for (const { specifier } of importsOf(textOf(name))) {
       if (specifier.startsWith(".")) continue;
       if (specifier.startsWith("node:")) expect(name).toMatch(/^(node\.ts|adapters.node)/);
+      else if (specifier === "@peculiar/x509") expect(layer).toBe("minting");
       else expect({ specifier, layer }).toEqual({ specifier, layer: "crypto" });
     }
   });

@@ -141,3 +141,12 @@ test.for(["examples/0-connect-proxy.mjs", "examples/5-protocol-wrap.mjs"])(
     });
   },
 );
+
+test("example 6: an authority of its own vouches for a server and a client", async () => {
+  const output = await run("examples/6-authority.mjs");
+  expect(output).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
+  expect(output).toContain("Received: Hello CN=localhost, verified, vouched for by CN=Example Authority");
+  expect(output).toContain(
+    "Received: Hello CN=alice@example.org, verified, vouched for by CN=Example Authority",
+  );
+});

@@ -3,7 +3,11 @@ import { register } from "node:module";
 
 register(
   `data:text/javascript,${encodeURIComponent(`
-    const entries = { "tls-engine": "index.js", "tls-engine/node": "node.js" };
+    const entries = {
+      "tls-engine": "index.js",
+      "tls-engine/node": "node.js",
+      "tls-engine/x509": "minting.js",
+    };
     export function resolve(specifier, context, next) {
       const entry = entries[specifier];
       if (entry === undefined) return next(specifier, context);
