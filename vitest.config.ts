@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     testTimeout: 30_000,
+    // By default one core of two is left idle.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
