@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { parseIpAddress } from "../x509/ip-address.ts";
 
 /**
  * Checks a reference name and brings it into the form in which it is sent and compared: lower case, without a trailing dot.
@@ -24,27 +25,5 @@ export function normalizeServerName(name: string, option = "serverName"): string
 
 /** Whether `name` is an IPv4 address in dotted decimals or an IPv6 address; those are not sent as SNI (RFC 6066 §3). */
 export function isIpAddress(name: string): boolean {
-  return isIpv4(name) || isIpv6(name);
-}
-
-function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return (
-    parts.length === 4 && parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255)
-  );
-}
-
-function isIpv6(text: string): boolean {
-  if (!/^[0-9a-f:.]+$/i.test(text) || !text.includes(":")) return false;
-  const halves = text.split("::");
-  if (halves.length > 2) return false;
-  const groups = halves.flatMap((half) => (half === "" ? [] : half.split(":")));
-  const tail = text.slice(text.lastIndexOf(":") + 1);
-  const endsInIpv4 = isIpv4(tail);
-  const hexGroups = endsInIpv4 ? groups.slice(0, -1) : groups;
-  const count = hexGroups.length + (endsInIpv4 ? 2 : 0);
-  return (
-    hexGroups.every((group) => /^[0-9a-f]{1,4}$/i.test(group)) &&
-    (halves.length === 2 ? count < 8 : count === 8)
-  );
+  return parseIpAddress(name) !== null;
 }

@@ -16,7 +16,7 @@ import {
   type SingleResponse,
 } from "./ocsp-response.ts";
 import { showSubject, showTime } from "./path-rules.ts";
-import { type Search, SignatureChecks } from "./signature-checks.ts";
+import { type Search, settle, SignatureChecks } from "./signature-checks.ts";
 
 /** What is asked about a certificate. */
 export interface OcspQuestion {
@@ -75,14 +75,6 @@ export function checkOcspResponse(question: OcspQuestion): Awaitable<OcspVerdict
 /** Whether a server with this certificate promises to send an OCSP response along ("must-staple"). RFC 7633 §4.2.3. */
 export function hasMustStaple({ extensions: { tlsFeatures } }: Certificate): boolean {
   return tlsFeatures?.includes(ExtensionType.status_request) === true;
-}
-
-function settle<T>(search: Search<T>, step: IteratorResult<PromiseLike<boolean>, T>): Awaitable<T> {
-  if (step.done === true) return step.value;
-  return step.value.then(
-    (answer) => settle(search, search.next(answer)),
-    (error: unknown) => settle(search, search.throw(error)),
-  );
 }
 
 function* judge(question: OcspQuestion): Search<OcspVerdict> {

@@ -13,7 +13,7 @@ import {
   showSubject,
 } from "./path-rules.ts";
 import { findRevocation, type RevocationLists } from "./revocation-lists.ts";
-import { type Search, SignatureChecks } from "./signature-checks.ts";
+import { type Search, settle, SignatureChecks } from "./signature-checks.ts";
 import type { TrustAnchors } from "./trust-anchors.ts";
 
 /** What is asked about a certificate. */
@@ -41,14 +41,6 @@ export interface PathQuestion extends RuleContext {
 export function findPath(question: PathQuestion): Awaitable<readonly Certificate[]> {
   const search = new PathSearch(question).search();
   return settle(search, search.next());
-}
-
-function settle<T>(search: Search<T>, step: IteratorResult<PromiseLike<boolean>, T>): Awaitable<T> {
-  if (step.done === true) return step.value;
-  return step.value.then(
-    (answer) => settle(search, search.next(answer)),
-    (error: unknown) => settle(search, search.throw(error)),
-  );
 }
 
 /** A certificate with its place in the graph. Names and keys are text here, which is quick to compare and to look up. */

@@ -1,6 +1,6 @@
 import { TlsAlert } from "../alert.ts";
 import { latin1 } from "../bytes.ts";
-import type { SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
 import { signatureSchemeOf } from "./algorithms.ts";
 import type { PathBudget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
@@ -8,6 +8,15 @@ import { type Finding, readKeyType, showSubject } from "./path-rules.ts";
 
 /** A computation that waits for answers of signature verifiers that are not there at once. */
 export type Search<T> = Generator<PromiseLike<boolean>, T, boolean>;
+
+/** Runs `search` from `step` to its end; the result is a promise only when a verifier gives one. */
+export function settle<T>(search: Search<T>, step: IteratorResult<PromiseLike<boolean>, T>): Awaitable<T> {
+  if (step.done === true) return step.value;
+  return step.value.then(
+    (answer) => settle(search, search.next(answer)),
+    (error: unknown) => settle(search, search.throw(error)),
+  );
+}
 
 /** What a certificate and a revocation list have in common. */
 export interface SignedObject {
