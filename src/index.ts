@@ -7,7 +7,12 @@ export {
 } from "./adapters/connection.ts";
 export { IncompleteReadError, ReadLimitError } from "./adapters/reader.ts";
 export { AlertDescription, type AlertName, PeerAlert, type ReceivedAlertName, TlsAlert } from "./alert.ts";
-export { ClientConfig, type ClientCertificateRequest, type ClientOptions } from "./config/client.ts";
+export {
+  ClientConfig,
+  type ClientCertificateRequest,
+  type ClientCredentialHook,
+  type ClientOptions,
+} from "./config/client.ts";
 export type { ServerIdentity, ServerVerification } from "./config/client.ts";
 export {
   certificatesFromPem,
@@ -39,11 +44,11 @@ export {
   type Unverified,
   type Verified,
 } from "./config/trust.ts";
+export type { Awaitable } from "./awaitable.ts";
 export { nobleProvider, type NobleProviderOptions } from "./crypto/noble.ts";
 export { signingKeyFromPem, signingKeyFromPkcs8 } from "./crypto/private-key.ts";
 export type {
   Aead,
-  Awaitable,
   CbcCipher,
   CbcDecryptor,
   CbcEncryptor,

@@ -10,6 +10,7 @@ const LAYERS = [
   "alert",
   "errors",
   "bytes",
+  "awaitable",
   "wire",
   "der",
   "messages",

@@ -1,7 +1,8 @@
-import type { Awaitable, KeyExchangeGroup } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { KeyExchangeGroup } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
-import { checkCredentials, type Credential } from "./credential.ts";
+import { checkCredentials, type Credential, listOf } from "./credential.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { isIpAddress, normalizeServerName } from "./server-name.ts";
 import {
@@ -36,21 +37,30 @@ export type ServerVerification =
       readonly dangerouslyAcceptAnyCertificate: true;
     };
 
-/** What a server says about the client certificates that it would take. RFC 8446 §4.3.2. */
+/** What a server says about the client certificates that it would take. RFC 8446 §4.3.2, RFC 5246 §7.4.4. Bytes are the caller's to keep. */
 export interface ClientCertificateRequest {
   /** Distinguished names in DER of the authorities that the server accepts; none when it does not say. */
   readonly authorities: readonly Uint8Array[];
-  /** Signature schemes that the server accepts. */
+  /** Signature schemes that the client may sign with. */
   readonly signatureSchemes: readonly number[];
+  /** Signature schemes that the certificates may be signed with. */
+  readonly certificateSignatureSchemes: readonly number[];
 }
+
+/** Chooses what to answer a server's request for a certificate with; null for no certificate. */
+export type ClientCredentialHook = (
+  request: ClientCertificateRequest,
+) => Awaitable<Credential | readonly Credential[] | null>;
 
 /** What a {@link ClientConfig} is made of. Who the server is and how it is verified must be said; the rest has defaults. */
 export type ClientOptions = SettingsOptions &
   ServerIdentity &
   ServerVerification & {
-    /** Answers a server that asks for a certificate. Default: none, which the server may refuse. */
-    readonly clientCredential?:
-      Credential | ((request: ClientCertificateRequest) => Awaitable<Credential | null>);
+    /**
+     * Answers a server that asks for a certificate. Of several, most preferred first, it is one whose key the server accepts; among those one
+     * whose chain it can verify, and then one that an authority which it names has issued. Default: none, which the server may refuse.
+     */
+    readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
     /** Groups to send key shares for at once, a subset of `groups`. Default: the first two of `groups`. */
     readonly keyShares?: readonly string[];
     /** Sends a session id and ChangeCipherSpec records, so that middleboxes see what they know. Default: true. RFC 8446 §D.4. */
@@ -84,7 +94,8 @@ export class ClientConfig {
   readonly sni: string | null;
   /** Null when any certificate is accepted. */
   readonly trust: ServerTrust | null;
-  readonly clientCredential: ClientOptions["clientCredential"];
+  /** Those to choose from, or the hook that says; empty when there are none. */
+  readonly clientCredential: readonly Credential[] | ClientCredentialHook;
   readonly keyShares: readonly KeyExchangeGroup[];
   readonly middleboxCompatibility: boolean;
   readonly recordSizeLimit: number | undefined;
@@ -100,11 +111,7 @@ export class ClientConfig {
     this.serverName = checkIdentity(options);
     this.sni = sniOf(options, this.serverName);
     this.trust = checkVerification(options);
-    const { clientCredential } = options;
-    if (clientCredential !== undefined && typeof clientCredential !== "function") {
-      checkCredentials("clientCredential", [clientCredential], clientCredential);
-    }
-    this.clientCredential = clientCredential;
+    this.clientCredential = checkClientCredential(options.clientCredential ?? []);
     const { groups } = this.settings;
     const shared =
       options.keyShares === undefined ? groups.slice(0, 2) : choose("keyShares", options.keyShares, groups);
@@ -146,6 +153,13 @@ function checkIdentity(options: ClientOptions): string | null {
     );
   }
   return null;
+}
+
+function checkClientCredential(
+  given: Credential | readonly Credential[] | ClientCredentialHook,
+): readonly Credential[] | ClientCredentialHook {
+  if (typeof given === "function") return given;
+  return [...checkCredentials("clientCredential", listOf(given), given)];
 }
 
 function sniOf(options: ClientOptions, serverName: string | null): string | null {

@@ -59,6 +59,11 @@ export function credential(options: CredentialOptions): Credential {
   });
 }
 
+/** Where one credential may stand for a list of them. */
+export function listOf(given: Credential | readonly Credential[]): readonly Credential[] {
+  return given instanceof Array ? given : [given];
+}
+
 /**
  * Credentials that were made by hand, or without types, may lack what a handshake needs.
  *

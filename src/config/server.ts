@@ -1,5 +1,6 @@
 import type { AlertName } from "../alert.ts";
-import type { Aead, Awaitable, TlsCipherSuite } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { Aead, TlsCipherSuite } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
@@ -36,6 +37,10 @@ export interface ClientHelloInfo {
   readonly cipherSuites: readonly number[];
   readonly groups: readonly number[];
   readonly signatureSchemes: readonly number[];
+  /** Schemes that certificates may be signed with: those of signature_algorithms_cert, or else the ones above. */
+  readonly certificateSignatureSchemes: readonly number[];
+  /** Distinguished names in DER of the authorities that the client trusts; none when it does not say. */
+  readonly authorities: readonly Uint8Array[];
   /** Types of all extensions in wire order. */
   readonly extensionTypes: readonly number[];
   /** Extensions that this engine does not know. */
@@ -46,7 +51,11 @@ export interface ClientHelloInfo {
 
 /** What a server is for one client. */
 export interface ServerSetup {
-  /** Most preferred first; the first one that the client can verify is used. */
+  /**
+   * Most preferred first. It is one whose key the client accepts; among those one for the name that the client asks for, whose chain the client
+   * can verify, and which an authority that it names has issued, in this order of weight. A client without a name, or with one that
+   * nobody has, gets the first. RFC 6066 §3, RFC 8446 §4.4.2.2.
+   */
   readonly credentials: readonly Credential[];
   readonly alpn?: readonly string[];
   readonly clientAuth?: ClientAuth;
@@ -59,7 +68,7 @@ export interface RejectClient {
 
 /** What a {@link ServerConfig} is made of. */
 export interface ServerOptions extends SettingsOptions {
-  /** Most preferred first; the first one that the client can verify is used. May be left out when `chooseSetup` gives some. */
+  /** To choose from, as {@link ServerSetup} says. May be left out when `chooseSetup` gives some. */
   readonly credentials?: readonly Credential[];
   /** Default: `{ mode: "none" }`. */
   readonly clientAuth?: ClientAuth;

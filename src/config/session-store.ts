@@ -1,4 +1,4 @@
-import type { Awaitable } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
 import { ConfigError } from "../errors.ts";
 import { wipe } from "../bytes.ts";
 

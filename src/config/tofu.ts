@@ -1,5 +1,5 @@
 import { equalBytes, hex } from "../bytes.ts";
-import type { Awaitable } from "../crypto/provider.ts";
+import { andThen, type Awaitable } from "../awaitable.ts";
 import { ConfigError } from "../errors.ts";
 import { CertificateError } from "../x509/certificate-error.ts";
 import { showName } from "../x509/distinguished-name.ts";
@@ -24,7 +24,9 @@ export interface TofuOptions {
  * Trust on first use: whoever comes first under a name is trusted, and from then on its key alone is. What is kept is the key that the peer
  * has proven to hold; no certificate that this key signs is trusted, nor anything else that it says of itself.
  *
- * The first contact is the weak one: an attacker who is there then is trusted ever after.
+ * The first contact is the weak one: an attacker who is there then is trusted ever after. Two first contacts at once, before `put` has settled,
+ * are both trusted, each with its own key, and the later `put` counts from then on; a store that cares answers the second `put` with
+ * an exception when it holds another key already.
  *
  * What the store throws refuses the peer with internal_error.
  *
@@ -39,9 +41,7 @@ export function tofu(store: TofuStore, options: TofuOptions = {}): ServerTrust &
   return {
     verify(peer): Awaitable<Verified | Rejected> {
       const name = nameOf(peer);
-      const known = store.get(name);
-      if (isThenable(known)) return known.then((key) => judge(store, name, peer, key));
-      return judge(store, name, peer, known);
+      return andThen(store.get(name), (known) => judge(store, name, peer, known));
     },
   };
 }
@@ -52,10 +52,10 @@ function judge(
   { leaf, chain }: PresentedPeer,
   known: Uint8Array | null,
 ): Awaitable<Verified | Rejected> {
-  if (known === null) {
-    const kept = store.put(name, leaf.spkiSha256.slice());
-    return isThenable(kept) ? kept.then(() => ({ trust: "verified" })) : { trust: "verified" };
-  }
+  if (known === null) return andThen(store.put(name, leaf.spkiSha256.slice()), () => ({ trust: "verified" }));
+  // A store without types may answer undefined, and a bug in it must not look like a first contact.
+  if (!(known instanceof Uint8Array))
+    throw new TypeError(`store.get answered ${typeof known}, not bytes or null`);
   if (equalBytes(known, leaf.spkiSha256)) return { trust: "verified" };
   const subject = showName(leaf.certificate.subject);
   const detail = `the key of ${JSON.stringify(name)} has changed (SHA-256 ${hex(leaf.spkiSha256)})`;
@@ -65,8 +65,4 @@ function judge(
 
 function defaultName({ serverName, leaf }: PresentedPeer): string {
   return serverName ?? showName(leaf.certificate.subject);
-}
-
-function isThenable<T>(value: Awaitable<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value;
 }

@@ -1,6 +1,7 @@
 import type { AlertName } from "../alert.ts";
 import { equalBytes, hex } from "../bytes.ts";
-import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { SignatureVerifier } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { LeafCertificate } from "../x509/leaf.ts";
 

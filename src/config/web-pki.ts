@@ -1,4 +1,4 @@
-import type { Awaitable } from "../crypto/provider.ts";
+import { andThen, type Awaitable, isThenable } from "../awaitable.ts";
 import { ConfigError } from "../errors.ts";
 import { defaultPathLimits, type PathLimits } from "../x509/budget.ts";
 import { CertificateError } from "../x509/certificate-error.ts";
@@ -21,8 +21,9 @@ export interface WebPkiOptions {
   /** Revocation lists; of issuers without one, nothing is known. Default: none. */
   readonly revocationLists?: PemOrDer;
   /**
-   * Rules of form: `web-pki` are those of public authorities; `rfc5280` leaves out what private ones often do otherwise; `none` holds to what
-   * trust rests on alone. Default: `web-pki`.
+   * Rules of form: `web-pki` are those of public authorities; `rfc5280` leaves out what only those demand, such as extendedKeyUsage in a server's
+   * certificate; `none` holds to what trust rests on alone, and is what a private authority needs that leaves out the key identifiers of
+   * RFC 5280 §4.2.1. Signatures, dates, names, constraints and usages are checked in each. Default: `web-pki`.
    */
   readonly conformance?: Conformance;
   /**
@@ -155,7 +156,7 @@ function readable(ders: readonly Uint8Array[]): readonly Certificate[] {
 function attempt(verify: () => Awaitable<Verified>): Awaitable<Verified | Rejected> {
   try {
     const verdict = verify();
-    return "then" in verdict ? verdict.then((value) => value, rejection) : verdict;
+    return isThenable(verdict) ? verdict.then((value) => value, rejection) : verdict;
   } catch (error) {
     return rejection(error);
   }
@@ -164,12 +165,6 @@ function attempt(verify: () => Awaitable<Verified>): Awaitable<Verified | Reject
 function rejection(error: unknown): Rejected {
   if (!(error instanceof CertificateError)) throw error;
   return { trust: "rejected", reason: error.message, alert: error.alert, cause: error };
-}
-
-/** Goes on with what is there at once, or will be. */
-function andThen<T, U>(value: Awaitable<T>, next: (value: T) => Awaitable<U>): Awaitable<U> {
-  if (typeof value === "object" && value !== null && "then" in value) return value.then(next);
-  return next(value);
 }
 
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set<keyof WebPkiOptions>([

@@ -5,9 +5,7 @@
  * Records are synchronous. Operations of a handshake may return a promise (a KMS, an HSM, WebCrypto): the flow is parked
  * until it settles; a value costs nothing.
  */
-
-/** A value, or a promise of it. */
-export type Awaitable<T> = T | PromiseLike<T>;
+import type { Awaitable } from "../awaitable.ts";
 
 /** Returns `length` unpredictable bytes, which the caller then owns. */
 export type Random = (length: number) => Uint8Array;

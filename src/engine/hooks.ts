@@ -1,3 +1,4 @@
+import { isThenable } from "../awaitable.ts";
 import { hex } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import { type KeyLog, type MessageCallback, MessageContentType } from "../config/hooks.ts";
@@ -124,8 +125,4 @@ export class Hooks implements RecordObserver {
       this.keepError(error);
     }
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

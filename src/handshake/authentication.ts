@@ -1,11 +1,15 @@
 import { checkAlertName, TlsAlert } from "../alert.ts";
+import type { ClientConfig } from "../config/client.ts";
+import { checkCredentials, type Credential, listOf } from "../config/credential.ts";
 import type { Limits } from "../config/limits.ts";
 import type { PresentedPeer, Rejected, Unverified, Verified } from "../config/trust.ts";
-import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { SignatureVerifier } from "../crypto/provider.ts";
 import { CertificateStatusType } from "../messages/codepoints.ts";
 import type { Certificate, CertificateEntry } from "../messages/handshake13.ts";
 import { certificateVerifyContent } from "../schedule/certificate-verify.ts";
 import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import type { CertificateWish } from "./credential-choice.ts";
 import type { Authenticated, PeerIdentity } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
@@ -46,6 +50,23 @@ export function* sendAuthentication(
   const content = certificateVerifyContent(signer, io.transcript.digest());
   const signature = yield* settle(credential.key.sign(scheme, content, io.random));
   io.send("certificate_verify", { algorithm: scheme, signature });
+}
+
+/** What a client may answer a request for its certificate with, by its config or its hook. */
+export function* clientCredentials(
+  { clientCredential: option }: ClientConfig,
+  signatureSchemes: readonly number[],
+  { authorities, certificateSchemes }: CertificateWish,
+): Flow<readonly Credential[]> {
+  if (typeof option !== "function") return option;
+  const answer = yield* settle(
+    option({
+      authorities: authorities.map((name) => name.slice()),
+      signatureSchemes: [...signatureSchemes],
+      certificateSignatureSchemes: [...certificateSchemes],
+    }),
+  );
+  return answer === null ? [] : checkCredentials("clientCredential", listOf(answer), answer);
 }
 
 /** What a peer's authentication is held against. */

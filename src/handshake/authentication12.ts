@@ -12,7 +12,14 @@ import type {
 } from "../messages/handshake12.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
-import { askPolicy, boundedChain, checkKeyUsage, type PresentedCertificates } from "./authentication.ts";
+import {
+  askPolicy,
+  boundedChain,
+  checkKeyUsage,
+  clientCredentials,
+  type PresentedCertificates,
+} from "./authentication.ts";
+import { tiersOf } from "./credential-choice.ts";
 import type { Authenticated } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
@@ -113,23 +120,17 @@ function* verifySignature(
  * @returns what CertificateVerify is to be made with; undefined when there is nothing to prove.
  */
 export function* sendClientCertificate(
-  { clientCredential: option }: ClientConfig,
+  config: ClientConfig,
   io: HandshakeIo,
   request: Tls12CertificateRequest,
 ): Flow<CredentialChoice | undefined> {
-  const { certificateTypes, supportedSignatureAlgorithms, certificateAuthorities } = request;
-  const credential =
-    typeof option === "function"
-      ? yield* settle(
-          option({
-            authorities: certificateAuthorities.map((name) => name.slice()),
-            signatureSchemes: [...supportedSignatureAlgorithms],
-          }),
-        )
-      : (option ?? null);
-  const fits =
-    credential !== null && certificateTypes.includes(clientCertificateTypeOf(credential.key.keyType));
-  const choice = fits ? chooseCredential12([credential], supportedSignatureAlgorithms) : undefined;
+  const { certificateTypes, supportedSignatureAlgorithms: schemes, certificateAuthorities } = request;
+  const wish = { serverName: null, certificateSchemes: schemes, authorities: certificateAuthorities };
+  const credentials = yield* clientCredentials(config, schemes, wish);
+  const usable = credentials.filter(({ key }) =>
+    certificateTypes.includes(clientCertificateTypeOf(key.keyType)),
+  );
+  const choice = chooseCredential12(tiersOf(usable, wish).flat(), schemes);
   io.send("tls12_certificate", { certificateList: choice?.credential.certificateChain ?? [] });
   return choice;
 }

@@ -43,6 +43,7 @@ export function* chooseSetup(
 
 function clientHelloInfo({ body, serverName, alpn }: ReceivedClientHello, raw: Uint8Array): ClientHelloInfo {
   const { supportedGroups = [], signatureAlgorithms = [], unknown = [], order = [] } = body.extensions;
+  const { signatureAlgorithmsCert = signatureAlgorithms, certificateAuthorities = [] } = body.extensions;
   return {
     serverName,
     alpn,
@@ -50,6 +51,8 @@ function clientHelloInfo({ body, serverName, alpn }: ReceivedClientHello, raw: U
     cipherSuites: body.cipherSuites,
     groups: supportedGroups,
     signatureSchemes: signatureAlgorithms,
+    certificateSignatureSchemes: signatureAlgorithmsCert,
+    authorities: certificateAuthorities.map((name) => name.slice()),
     extensionTypes: order,
     unknownExtensions: unknown.map(({ type, body: bytes }) => ({ type, body: bytes.slice() })),
     raw: raw.slice(),

@@ -7,6 +7,7 @@ import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../mess
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import {
   type AuthenticationRules,
+  clientCredentials,
   receiveProof,
   type RequestedStatus,
   sendAuthentication,
@@ -277,19 +278,12 @@ function* answerCertificateRequest(
   io: HandshakeIo,
   request: CertificateRequest,
 ): Flow<void> {
-  const { certificateAuthorities, signatureAlgorithms = [], ...asked } = request.extensions;
-  const credentialOption = config.clientCredential;
-  const credential =
-    typeof credentialOption === "function"
-      ? yield* settle(
-          credentialOption({
-            authorities: (certificateAuthorities ?? []).map((name) => name.slice()),
-            signatureSchemes: [...signatureAlgorithms],
-          }),
-        )
-      : (credentialOption ?? null);
-  const { certificateRequestContext } = request;
-  const choice = credential === null ? undefined : chooseCredential([credential], signatureAlgorithms);
+  const { certificateRequestContext, extensions } = request;
+  const { certificateAuthorities: authorities = [], signatureAlgorithms = [], ...asked } = extensions;
+  const { signatureAlgorithmsCert: certificateSchemes = signatureAlgorithms } = extensions;
+  const wish = { serverName: null, certificateSchemes, authorities };
+  const credentials = yield* clientCredentials(config, signatureAlgorithms, wish);
+  const choice = chooseCredential(credentials, signatureAlgorithms, wish);
   // A credential that the server cannot verify is as good as none: RFC 8446 §4.4.2 asks for an empty list.
   if (choice === undefined) {
     io.send("certificate", { certificateRequestContext, certificateList: [] });

@@ -1,4 +1,4 @@
-import type { Awaitable } from "../crypto/provider.ts";
+import { type Awaitable, isThenable } from "../awaitable.ts";
 import type { HandshakeName } from "../messages/handshake.ts";
 
 /**
@@ -142,8 +142,4 @@ class Parked {
     this.#isAbandoned = true;
     if (this.outcome?.ok === true) this.#discard(this.outcome.value);
   }
-}
-
-function isThenable<T>(value: Awaitable<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -12,6 +12,7 @@ import type { KeyShareEntry, ServerName } from "../messages/extensions.ts";
 import { cipherSuiteName } from "../messages/cipher-suite-names.ts";
 import { ClientHello } from "../messages/handshake13.ts";
 import { encode } from "../wire/codec.ts";
+import { type CertificateWish, tiersOf } from "./credential-choice.ts";
 
 /**
  * Our first suite that the client offers. RFC 8446 §4.1.1.
@@ -68,12 +69,13 @@ export interface CredentialChoice {
   readonly scheme: number;
 }
 
-/** The first credential whose key can sign in a way that the peer accepts, or undefined. RFC 8446 §4.4.2.2. */
+/** The best credential whose key can sign in a way that the peer accepts, or undefined. RFC 8446 §4.4.2.2. */
 export function chooseCredential(
   credentials: readonly Credential[],
   acceptedSchemes: readonly number[],
+  wish: CertificateWish,
 ): CredentialChoice | undefined {
-  for (const credential of credentials) {
+  for (const credential of tiersOf(credentials, wish).flat()) {
     const scheme = credential.key.schemes.find(
       (id) => acceptedSchemes.includes(id) && !NOT_IN_HANDSHAKE.includes(id),
     );

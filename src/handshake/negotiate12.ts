@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { KeyExchangeGroup, KeyType, Tls12CipherSuite } from "../crypto/provider.ts";
 import { ClientCertificateType, codepointName, NamedGroup, SignatureScheme } from "../messages/codepoints.ts";
 import type { OfferedClientHello12 } from "./client-hello-rules12.ts";
+import { tiersOf } from "./credential-choice.ts";
 import { type CredentialChoice, listed, noCredential } from "./negotiate.ts";
 
 /** What a server has chosen for a full handshake of TLS 1.2. */
@@ -13,15 +14,15 @@ export interface Choice12 extends CredentialChoice {
 }
 
 /**
- * Our first suite that the client offers and that one of the credentials can authenticate, with our first group that the client has.
- * RFC 5246 §7.4.1.3, RFC 8422 §5.1.
+ * Our first suite that the client offers and that one of the credentials can authenticate, with our first group that the client has. A
+ * credential that fits the client better goes before a better suite. RFC 5246 §7.4.1.3, RFC 8422 §5.1.
  *
  * @throws {TlsAlert} handshake_failure, saying which of them is missing and what the client offers.
  */
 export function choose12(
   { tls12Suites, groups }: Settings,
   credentials: readonly Credential[],
-  { body: { cipherSuites, extensions } }: OfferedClientHello12,
+  { body: { cipherSuites, extensions }, serverName }: OfferedClientHello12,
 ): Choice12 {
   const { supportedGroups, signatureAlgorithms } = extensions;
   const common = tls12Suites.filter(({ id }) => cipherSuites.includes(id));
@@ -30,13 +31,18 @@ export function choose12(
     const supported = listed(supportedGroups, (id) => codepointName(NamedGroup, id));
     throw new TlsAlert("handshake_failure", `no group in common: the client supports ${supported}`);
   }
-  for (const suite of common) {
-    const usable = credentials.filter(
-      ({ key }) =>
-        authenticationOf(key.keyType) === suite.authentication && hasCurve(key.keyType, supportedGroups),
-    );
-    const choice = chooseCredential12(usable, signatureAlgorithms);
-    if (choice !== undefined) return { ...choice, suite, group };
+  const { signatureAlgorithmsCert: certificateSchemes = signatureAlgorithms, certificateAuthorities = [] } =
+    extensions;
+  const wish = { serverName, certificateSchemes, authorities: certificateAuthorities };
+  for (const tier of tiersOf(credentials, wish)) {
+    for (const suite of common) {
+      const usable = tier.filter(
+        ({ key }) =>
+          authenticationOf(key.keyType) === suite.authentication && hasCurve(key.keyType, supportedGroups),
+      );
+      const choice = chooseCredential12(usable, signatureAlgorithms);
+      if (choice !== undefined) return { ...choice, suite, group };
+    }
   }
   const offCurve = credentials.find(({ key }) => !hasCurve(key.keyType, supportedGroups));
   if (offCurve !== undefined) {

@@ -3,7 +3,9 @@ import { hex, wipe } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { SessionStore } from "../config/session-store.ts";
-import type { Awaitable, Tls12CipherSuite } from "../crypto/provider.ts";
+import { sha256 } from "../crypto/hashes.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { Tls12CipherSuite } from "../crypto/provider.ts";
 import { readLeaf } from "../x509/leaf.ts";
 import { askPolicy, type PolicyRules } from "./authentication.ts";
 import type { CompleteSetup } from "./choose-setup.ts";
@@ -43,14 +45,13 @@ const MAX_TICKET_STATE_LENGTH = 2 ** 14;
  * Where a client keeps the session with its server; undefined when it does not know who that is. The session is of the client's own
  * certificate too: configurations that share a store do not resume as each other.
  */
-function clientKey({ serverName, sni, clientCredential, settings }: ClientConfig): string | undefined {
+function clientKey({ serverName, sni, clientCredential }: ClientConfig): string | undefined {
   const name = serverName ?? sni;
   if (name === null) return undefined;
-  if (clientCredential === undefined) return `tls12 client ${name}`;
   if (typeof clientCredential === "function") return `tls12 client ${name} as the hook says`;
-  const [own = new Uint8Array()] = clientCredential.certificateChain;
-  const [suite] = settings.tls12Suites;
-  return `tls12 client ${name} as ${hex(suite?.hash.digest(own) ?? own)}`;
+  if (clientCredential.length === 0) return `tls12 client ${name}`;
+  const own = clientCredential.map(({ certificateChain: [leaf = new Uint8Array()] }) => sha256.digest(leaf));
+  return `tls12 client ${name} as ${own.map(hex).join(" or ")}`;
 }
 
 /**

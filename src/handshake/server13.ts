@@ -42,7 +42,11 @@ export function* serverHandshake13(
 ): Flow<Established13> {
   const { hello, setup, suite, group, share, helloRetried } = yield* exchangeHellos(config, io, first);
   const { extensions } = hello.body;
-  const choice = chooseCredential(setup.credentials, extensions.signatureAlgorithms);
+  const choice = chooseCredential(setup.credentials, extensions.signatureAlgorithms, {
+    serverName: hello.serverName,
+    certificateSchemes: extensions.signatureAlgorithmsCert ?? extensions.signatureAlgorithms,
+    authorities: extensions.certificateAuthorities ?? [],
+  });
   if (choice === undefined) throw noCredential(setup.credentials, extensions.signatureAlgorithms);
   const alpn = negotiateAlpn(config, setup.alpn, hello);
 

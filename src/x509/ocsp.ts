@@ -1,7 +1,8 @@
 import { equalBytes } from "../bytes.ts";
 import { sha1, sha256 } from "../crypto/hashes.ts";
 import { Oid } from "../crypto/object-identifiers.ts";
-import type { Awaitable, Hash, SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { Hash, SignatureVerifier } from "../crypto/provider.ts";
 import { DerError, readDer } from "../der/reader.ts";
 import { ExtensionType } from "../messages/codepoints.ts";
 import { defaultPathLimits, PathBudget } from "./budget.ts";

@@ -1,5 +1,6 @@
 import { equalBytes, latin1 } from "../bytes.ts";
-import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { SignatureVerifier } from "../crypto/provider.ts";
 import { BudgetExhausted, PathBudget, type PathLimits } from "./budget.ts";
 import { CertificateError, type CertificateFault } from "./certificate-error.ts";
 import type { Certificate } from "./certificate.ts";

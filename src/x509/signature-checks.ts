@@ -1,6 +1,7 @@
 import { TlsAlert } from "../alert.ts";
 import { latin1 } from "../bytes.ts";
-import type { Awaitable, SignatureVerifier } from "../crypto/provider.ts";
+import type { Awaitable } from "../awaitable.ts";
+import type { SignatureVerifier } from "../crypto/provider.ts";
 import { signatureSchemeOf } from "./algorithms.ts";
 import type { PathBudget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";

@@ -201,7 +201,9 @@ describe("ClientConfig", () => {
     const base = { serverName: "server.example", trust };
     const own = testCredential();
     const choose = (): null => null;
-    expect(new ClientConfig({ ...base, clientCredential: own }).clientCredential).toBe(own);
+    expect(new ClientConfig({ ...base, clientCredential: own }).clientCredential).toEqual([own]);
+    expect(new ClientConfig({ ...base, clientCredential: [own] }).clientCredential).toEqual([own]);
+    expect(new ClientConfig(base).clientCredential).toEqual([]);
     expect(new ClientConfig({ ...base, clientCredential: choose }).clientCredential).toBe(choose);
     expectConfigError(
       () => new ClientConfig({ ...base, clientCredential: { ...own, certificateChain: [] } }),

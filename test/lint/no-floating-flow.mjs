@@ -9,6 +9,7 @@ export const FLOWS = [
   "askPolicy",
   "checkHelloRetryRequest",
   "chooseSetup",
+  "clientCredentials",
   "clientHandshake",
   "clientHandshake12",
   "clientHandshake13",

@@ -1,6 +1,7 @@
 import { equalBytes, hex } from "../../src/bytes.ts";
 import { nobleGroups } from "../../src/crypto/noble.ts";
-import type { Awaitable, KeyExchangeGroup } from "../../src/crypto/provider.ts";
+import type { Awaitable } from "../../src/awaitable.ts";
+import type { KeyExchangeGroup } from "../../src/crypto/provider.ts";
 import {
   EarlySecret,
   type HandshakeSecret,

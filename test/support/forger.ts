@@ -1,7 +1,8 @@
 import { AlertDescription, alertName, type ReceivedAlertName } from "../../src/alert.ts";
 import { concatBytes } from "../../src/bytes.ts";
 import { x25519 } from "../../src/crypto/groups/x25519.ts";
-import type { Awaitable, KeyExchangeGroup } from "../../src/crypto/provider.ts";
+import type { Awaitable } from "../../src/awaitable.ts";
+import type { KeyExchangeGroup } from "../../src/crypto/provider.ts";
 import { ContentType, type Credential, NEED_DATA, TlsEngine, type TlsEvent } from "../../src/index.ts";
 import { encodeHandshake, type HandshakeBody, type HandshakeName } from "../../src/messages/handshake.ts";
 import { HandshakeJoiner } from "../../src/record/joiner.ts";

@@ -12,7 +12,7 @@ import {
   derOctetString,
 } from "../../src/der/writer.ts";
 import { DerTag } from "../../src/der/tags.ts";
-import type { Awaitable } from "../../src/crypto/provider.ts";
+import type { Awaitable } from "../../src/awaitable.ts";
 import { nobleSignatureVerifiers } from "../../src/crypto/noble.ts";
 import { defaultPathLimits } from "../../src/x509/budget.ts";
 import { CertificateError } from "../../src/x509/certificate-error.ts";
