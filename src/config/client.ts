@@ -3,6 +3,7 @@ import type { KeyExchangeGroup } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { checkCredentials, type Credential, listOf } from "./credential.ts";
+import { checkExternalPsk, type ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { isIpAddress, normalizeServerName } from "./server-name.ts";
 import {
@@ -61,6 +62,8 @@ export type ClientOptions = SettingsOptions &
      * whose chain it can verify, and then one that an authority which it names has issued. Default: none, which the server may refuse.
      */
     readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
+    /** Pre-shared keys to offer, most preferred first. A server that takes one shows no certificate. Default: none. */
+    readonly externalPsks?: readonly ExternalPsk[];
     /** Groups to send key shares for at once, a subset of `groups`. Default: the first two of `groups`. */
     readonly keyShares?: readonly string[];
     /** Sends a session id and ChangeCipherSpec records, so that middleboxes see what they know. Default: true. RFC 8446 §D.4. */
@@ -96,6 +99,7 @@ export class ClientConfig {
   readonly trust: ServerTrust | null;
   /** Those to choose from, or the hook that says; empty when there are none. */
   readonly clientCredential: readonly Credential[] | ClientCredentialHook;
+  readonly externalPsks: readonly ExternalPsk[];
   readonly keyShares: readonly KeyExchangeGroup[];
   readonly middleboxCompatibility: boolean;
   readonly recordSizeLimit: number | undefined;
@@ -112,6 +116,7 @@ export class ClientConfig {
     this.sni = sniOf(options, this.serverName);
     this.trust = checkVerification(options);
     this.clientCredential = checkClientCredential(options.clientCredential ?? []);
+    this.externalPsks = (options.externalPsks ?? []).map((psk) => checkExternalPsk("externalPsks", psk));
     const { groups } = this.settings;
     const shared =
       options.keyShares === undefined ? groups.slice(0, 2) : choose("keyShares", options.keyShares, groups);

@@ -4,6 +4,7 @@ import type { Aead, TlsCipherSuite } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
+import type { ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
 import { TicketKeys } from "./ticket-keys.ts";
@@ -81,10 +82,17 @@ export interface ServerOptions extends SettingsOptions {
   /** The largest inner plaintext that we take, 64..16385 bytes with the type byte. Default: not sent. RFC 8449. */
   readonly recordSizeLimit?: number;
   /**
-   * Gives sessions of TLS 1.2 to clients as tickets (RFC 5077), sealed with a key that this config makes and keeps to itself; clients that
-   * take no tickets get session ids, if there is a `sessionStore`. Default: true.
+   * Gives clients tickets, with which they resume their sessions (RFC 8446 §4.6.1, RFC 5077): `true` seals the session into the ticket with
+   * keys that this config makes and keeps to itself; `"stored"` keeps it in `sessionStore`, from where it can be taken once. Clients of TLS 1.2
+   * that take no tickets get session ids, if there is a `sessionStore`. Default: true.
    */
-  readonly sessionTickets?: boolean;
+  readonly sessionTickets?: boolean | "stored";
+  /** Tickets for each full handshake of TLS 1.3; a resumed one gives one. 0..8. Default: 2. */
+  readonly ticketCount?: number;
+  /** How long a ticket can be used, in seconds, 1..604800. With `"stored"` and session ids too. Default: 7200. */
+  readonly ticketLifetimeSeconds?: number;
+  /** Looks a pre-shared key up by what a client calls it; null if there is none. Such clients are shown no certificate, and show none. */
+  readonly findPsk?: (identity: Uint8Array) => Awaitable<ExternalPsk | null>;
 }
 
 /** A validated, immutable server configuration; one value serves any number of connections. */
@@ -97,19 +105,23 @@ export class ServerConfig {
   readonly alpnMismatch: "refuse" | "ignore";
   readonly helloRetryCookie: boolean;
   readonly recordSizeLimit: number | undefined;
-  /** Null when no tickets are given. */
+  /** Null when no tickets are sealed. */
   readonly ticketKeys: TicketKeys | null;
+  readonly storesTickets: boolean;
+  readonly ticketCount: number;
+  readonly ticketLifetimeSeconds: number;
+  readonly findPsk: ServerOptions["findPsk"];
   readonly #options: ServerOptions;
 
   /** @throws {ConfigError} naming the option, its value and what is allowed. */
   constructor(options: ServerOptions) {
     this.settings = settingsFrom(options);
     this.credentials = [...checkCredentials("credentials", options.credentials ?? [])];
-    if (this.credentials.length === 0 && options.chooseSetup === undefined) {
+    if (this.credentials.length === 0 && options.chooseSetup === undefined && options.findPsk === undefined) {
       throw new ConfigError(
         "credentials",
         this.credentials,
-        "at least one credential, or a chooseSetup that gives one",
+        "at least one credential, or a chooseSetup that gives one, or findPsk",
       );
     }
     this.clientAuth = checkClientAuth(options.clientAuth);
@@ -120,7 +132,17 @@ export class ServerConfig {
     }
     this.helloRetryCookie = options.helloRetryCookie ?? false;
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
-    this.ticketKeys = (options.sessionTickets ?? true) ? ticketKeysFor(this.settings) : null;
+    const { sessionTickets = true } = options;
+    this.ticketKeys = sessionTickets === true ? ticketKeysFor(this.settings) : null;
+    this.storesTickets = sessionTickets === "stored" && this.settings.sessionStore !== null;
+    this.ticketCount = checkWhole("ticketCount", options.ticketCount ?? 2, 0, 8);
+    this.ticketLifetimeSeconds = checkWhole(
+      "ticketLifetimeSeconds",
+      options.ticketLifetimeSeconds ?? 2 * 3600,
+      1,
+      7 * 24 * 3600,
+    );
+    this.findPsk = checkFunction("findPsk", options.findPsk);
     this.#options = ownOptions(options);
     Object.freeze(this);
   }
@@ -147,6 +169,12 @@ function ticketKeysFor({ provider, random }: Settings): TicketKeys | null {
 function aeadOf(suite: TlsCipherSuite): Aead | undefined {
   if (suite.version === "TLSv1.3") return suite.aead;
   return suite.protection.kind === "aead" ? suite.protection.aead : undefined;
+}
+
+function checkWhole(option: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new ConfigError(option, value, `whole numbers in ${least}..${most}`);
+  return value;
 }
 
 /** @throws {ConfigError} for a mode without a policy, or with two; and for authorities that do not fit. */

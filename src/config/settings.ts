@@ -10,6 +10,7 @@ import type {
 import { nobleProvider } from "../crypto/noble.ts";
 import { ConfigError } from "../errors.ts";
 import type { KeyLog, MessageCallback } from "./hooks.ts";
+import { checkPskModes, type PskMode } from "./external-psk.ts";
 import { type Limits, limitsWith } from "./limits.ts";
 import { MemorySessionStore, type SessionStore } from "./session-store.ts";
 
@@ -49,10 +50,12 @@ export interface SettingsOptions {
   /** Refuses TLS 1.2 without the extended main secret (RFC 7627), which binds the keys to the whole handshake. Default: false. */
   readonly requireExtendedMainSecret?: boolean;
   /**
-   * Where sessions of TLS 1.2 are kept for resumption; null keeps none. Default: a {@link MemorySessionStore} of this config's own.
+   * Where sessions are kept for resumption; null keeps none. Default: a {@link MemorySessionStore} of this config's own.
    * A session is used only for the server name that it was made for, and after the trust policy has been asked about its certificates again.
    */
   readonly sessionStore?: SessionStore | null;
+  /** How pre-shared keys are used, those of tickets too. Default: with a key exchange only. */
+  readonly pskModes?: readonly PskMode[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -75,6 +78,7 @@ export interface Settings {
   readonly recordPadding: ((contentLength: number) => number) | undefined;
   readonly requireExtendedMainSecret: boolean;
   readonly sessionStore: SessionStore | null;
+  readonly pskModes: readonly PskMode[];
   readonly limits: Limits;
 }
 
@@ -101,6 +105,7 @@ export function settingsFrom(options: SettingsOptions): Settings {
     recordPadding: checkFunction("recordPadding", options.recordPadding),
     requireExtendedMainSecret: options.requireExtendedMainSecret ?? false,
     sessionStore: checkSessionStore(options.sessionStore),
+    pskModes: checkPskModes(options.pskModes),
     limits: limitsWith(options.limits),
   };
 }

@@ -7,6 +7,7 @@ import { clientHandshake } from "../handshake/client.ts";
 import type { ChannelBindings, ConnectionInfo, Established } from "../handshake/established.ts";
 import { FlowRunner } from "../handshake/flow.ts";
 import { HandshakeIo } from "../handshake/io.ts";
+import { keepSession } from "../handshake/tickets13.ts";
 import {
   clientPostHandshake,
   type PostHandshakeEvents,
@@ -75,7 +76,12 @@ export class TlsConnection {
     this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
     this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, config, isAborting);
     this.#postEvents = {
-      session: (session) => this.#events.push({ type: "session", session }),
+      session: (session, index) => {
+        this.#events.push({ type: "session", session });
+        const established = this.#established;
+        if (config.role === "client" && established?.version === "TLSv1.3")
+          keepSession(config, this.#io, established, session, index);
+      },
       keyUpdate: (direction, isAnswer) => {
         if (isAnswer) this.#messagesWithoutData--;
         // What is written behind the peer's close_notify renews keys too, and `closed` was the last event.

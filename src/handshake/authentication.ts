@@ -92,7 +92,7 @@ export function* receiveProof(
   io: HandshakeIo,
   certificate: Certificate,
   rules: AuthenticationRules,
-): Flow<Authenticated> {
+): Flow<Authenticated & { readonly presented: PresentedCertificates }> {
   const [first] = certificate.certificateList;
   if (first === undefined) throw new TypeError("an empty certificate list proves nothing");
   const chain = checkCertificateList(certificate.certificateList, rules);
@@ -117,7 +117,7 @@ export function* receiveProof(
     ocspResponse: isOcsp ? statusRequest.response : null,
     signedCertificateTimestamps: signedCertificateTimestamp,
   };
-  return { peer: yield* askPolicy(io, presented, rules), verifier };
+  return { peer: yield* askPolicy(io, presented, rules), verifier, presented };
 }
 
 /** What a peer has presented and proven to hold the key of. */

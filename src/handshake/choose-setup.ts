@@ -36,7 +36,7 @@ export function* chooseSetup(
     clientAuth: checkClientAuth(answer.clientAuth ?? clientAuth),
     alpn: answer.alpn ?? settings.alpn,
   };
-  if (setup.credentials.length === 0)
+  if (setup.credentials.length === 0 && config.findPsk === undefined)
     throw new TypeError("chooseSetup gave no credentials, and the config has none");
   return setup;
 }

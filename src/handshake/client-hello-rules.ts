@@ -14,7 +14,7 @@ export interface ReceivedClientHello {
   readonly alpn: readonly string[];
 }
 
-/** A ClientHello with everything that TLS 1.3 needs; what may be missing in general is known to be there. */
+/** A ClientHello of TLS 1.3. Lists that it may leave out beside a PSK are empty then. RFC 8446 §9.2. */
 export interface OfferedClientHello extends ReceivedClientHello {
   readonly body: ClientHello & {
     readonly extensions: {
@@ -48,18 +48,32 @@ export function checkClientHello(hello: ClientHello): OfferedClientHello {
     );
   }
   checkPreSharedKey(extensions);
-  if (supportedGroups === undefined) throw missing("supported_groups");
-  if (keyShare === undefined) throw missing("key_share");
-  if (signatureAlgorithms === undefined) throw missing("signature_algorithms");
-  checkKeyShares(keyShare, supportedGroups);
-  return {
+  // One of them is of no use without the other (RFC 8446 §9.2).
+  if (supportedGroups === undefined && keyShare !== undefined) throw missing("supported_groups");
+  if (keyShare === undefined && supportedGroups !== undefined) throw missing("key_share");
+  checkKeyShares(keyShare ?? [], supportedGroups ?? []);
+  const offered: OfferedClientHello = {
     body: {
       ...hello,
-      extensions: { ...extensions, supportedVersions, supportedGroups, signatureAlgorithms, keyShare },
+      extensions: {
+        ...extensions,
+        supportedVersions,
+        supportedGroups: supportedGroups ?? [],
+        signatureAlgorithms: signatureAlgorithms ?? [],
+        keyShare: keyShare ?? [],
+      },
     },
     serverName: hostName(extensions.serverName),
     alpn: (extensions.applicationLayerProtocolNegotiation ?? []).map(latin1),
   };
+  if (extensions.preSharedKey === undefined) checkForCertificates(offered);
+  return offered;
+}
+
+/** What a ClientHello needs when no PSK of it is taken. @throws {TlsAlert} missing_extension. RFC 8446 §9.2. */
+export function checkForCertificates({ body: { extensions } }: OfferedClientHello): void {
+  if (extensions.supportedGroups.length === 0) throw missing("supported_groups");
+  if (extensions.signatureAlgorithms.length === 0) throw missing("signature_algorithms");
 }
 
 /**

@@ -1,17 +1,23 @@
 import type { ClientConfig } from "../config/client.ts";
-import type { OwnKeyShare } from "../crypto/provider.ts";
+import { equalBytes } from "../bytes.ts";
+import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
 import {
   CertificateStatusType,
   ECPointFormat,
+  ExtensionType,
   ProtocolVersion,
   PskKeyExchangeMode,
 } from "../messages/codepoints.ts";
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
+import type { OfferedPsks } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import { alpnBytes, serverNameList } from "./negotiate.ts";
+import { emptyBinders, fillBinders } from "./psk.ts";
 import type { OfferedSession } from "./resume12.ts";
+import type { OfferedPsk } from "./resume13.ts";
+import type { ClientSession13 } from "./session13.ts";
 
 /** A ClientHello as it was sent, and the private halves of its key shares. What the server answers is held against it. */
 export interface ClientOffer {
@@ -22,6 +28,8 @@ export interface ClientOffer {
   readonly shares: readonly OwnKeyShare[];
   /** The session of TLS 1.2 that is offered. */
   readonly session: OfferedSession | undefined;
+  /** The PSKs of TLS 1.3 that are offered, in this order. */
+  readonly psks: readonly OfferedPsk[];
 }
 
 /** The first ClientHello. RFC 8446 §4.1.2. Randomness is drawn in this order: random, session id, one key per share. */
@@ -29,6 +37,7 @@ export function* sendClientHello(
   config: ClientConfig,
   io: HandshakeIo,
   session: OfferedSession | undefined,
+  psks: readonly OfferedPsk[],
 ): Flow<ClientOffer> {
   const { settings } = config;
   const speaksTls13 = settings.versions.includes("TLSv1.3");
@@ -67,12 +76,13 @@ export function* sendClientHello(
       ...(speaksTls12 && extensionsOfTls12(config, session)),
       ...(speaksTls13 && {
         supportedVersions: settings.versions.map((version) => ProtocolVersion[version]),
-        pskKeyExchangeModes: Uint8Array.of(PskKeyExchangeMode.psk_dhe_ke),
+        pskKeyExchangeModes: Uint8Array.from(settings.pskModes, (mode) => PskKeyExchangeMode[mode]),
         keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
       }),
+      ...(psks.length > 0 && { preSharedKey: offeredPsks(psks, io.now()) }),
     },
   };
-  return { hello: send(config, io, hello), unshaped: hello, shares, session };
+  return { hello: send(config, io, hello, psks), unshaped: hello, shares, session, psks };
 }
 
 /** A session's own id; a new one beside a ticket, whose echo tells that it was accepted (RFC 5077 §3.4); or one for middleboxes. */
@@ -108,27 +118,35 @@ export interface RetryRequest {
   readonly cookie: Uint8Array | undefined;
 }
 
-/** The second ClientHello: the first one with the key share and the cookie that the server asked for. RFC 8446 §4.1.2. */
+/**
+ * The second ClientHello: the first one with the key share and the cookie that the server asked for, and without the PSKs that the server's
+ * suite leaves no use for. RFC 8446 §4.1.2.
+ */
 export function sendSecondClientHello(
   config: ClientConfig,
   io: HandshakeIo,
   first: ClientOffer,
   { share, cookie }: RetryRequest,
+  { hash }: Tls13CipherSuite,
 ): ClientOffer {
+  const psks = first.psks.filter((psk) => psk.hash.name === hash.name);
+  const { preSharedKey, ...kept } = first.unshaped.extensions;
   const hello: ClientHello = {
     ...first.unshaped,
     extensions: {
-      ...first.unshaped.extensions,
+      ...kept,
       ...(cookie !== undefined && { cookie }),
       ...(share !== undefined && { keyShare: [{ group: share.group, keyExchange: share.keyExchange }] }),
+      ...(psks.length > 0 && { preSharedKey: offeredPsks(psks, io.now()) }),
     },
   };
   if (share !== undefined) wipeShares(first.shares);
   return {
-    hello: send(config, io, hello),
+    hello: send(config, io, hello, psks),
     unshaped: hello,
     shares: share === undefined ? first.shares : [share],
     session: first.session,
+    psks,
   };
 }
 
@@ -137,8 +155,48 @@ export function wipeShares(shares: readonly OwnKeyShare[]): void {
   for (const share of shares) share.wipe();
 }
 
-function send(config: ClientConfig, io: HandshakeIo, hello: ClientHello): ClientHello {
+/** With room for the binders. RFC 8446 §4.2.11. */
+function offeredPsks(psks: readonly OfferedPsk[], nowMs: number): OfferedPsks {
+  return {
+    identities: psks.map(({ identity, resumes }) => ({
+      identity,
+      obfuscatedTicketAge: resumes === null ? 0 : obfuscatedAge(resumes.state, nowMs),
+    })),
+    binders: emptyBinders(psks),
+  };
+}
+
+/** RFC 8446 §4.2.11.1 */
+function obfuscatedAge({ ticketAtMs, ageAdd }: ClientSession13, nowMs: number): number {
+  return (Math.max(0, nowMs - ticketAtMs) + ageAdd) % 2 ** 32;
+}
+
+function send(
+  config: ClientConfig,
+  io: HandshakeIo,
+  hello: ClientHello,
+  psks: readonly OfferedPsk[],
+): ClientHello {
   const raw = encodeHandshake("client_hello", config.shapeClientHello?.(hello) ?? hello);
+  const shaped = decodeHandshake("client_hello", raw);
+  if (hasRoomFor(psks, shaped))
+    fillBinders(raw, psks, (hash, truncated) => io.transcript.digestWith(hash, truncated));
   io.sendRaw(raw);
-  return decodeHandshake("client_hello", raw);
+  return shaped;
+}
+
+/** Whether the PSKs are still where they were: `shapeClientHello` may have taken them out, or made something else of them. */
+function hasRoomFor(psks: readonly OfferedPsk[], { extensions }: ClientHello): boolean {
+  const { preSharedKey, order = [] } = extensions;
+  if (preSharedKey === undefined || order.at(-1) !== ExtensionType.pre_shared_key) return false;
+  const { identities, binders } = preSharedKey;
+  return (
+    identities.length === psks.length &&
+    binders.length === psks.length &&
+    psks.every(
+      ({ identity, hash }, i) =>
+        equalBytes(identity, identities[i]?.identity ?? new Uint8Array()) &&
+        binders[i]?.length === hash.outputLength,
+    )
+  );
 }

@@ -7,6 +7,7 @@ import type { Established } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
 import { findSession } from "./resume12.ts";
+import { findPsks } from "./resume13.ts";
 import { checkServerVersion } from "./version.ts";
 
 /**
@@ -14,8 +15,11 @@ import { checkServerVersion } from "./version.ts";
  */
 export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Established> {
   const { versions } = config.settings;
-  const session = versions.includes("TLSv1.2") ? yield* findSession(config, io) : undefined;
-  const offer = yield* sendClientHello(config, io, session);
+  const psks = versions.includes("TLSv1.3") ? yield* findPsks(config, io) : [];
+  // One session is enough; that of the higher version is the better one.
+  const resumes13 = psks.some(({ resumes }) => resumes !== null);
+  const session = versions.includes("TLSv1.2") && !resumes13 ? yield* findSession(config, io) : undefined;
+  const offer = yield* sendClientHello(config, io, session, psks);
   if (versions.includes("TLSv1.3")) io.allowChangeCipherSpec();
   const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request", "tls12_server_hello");
   if (answer.name === "tls12_server_hello") {

@@ -13,16 +13,19 @@ import {
   sendAuthentication,
 } from "./authentication.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
-import type { Authenticated, Established13 } from "./established.ts";
+import type { Authenticated, Established13, Origin } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
 import { endPointOf } from "./channel-bindings.ts";
 import { checkSolicited, chooseCredential } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
+import type { OfferedPsk } from "./resume13.ts";
+import { nowSeconds } from "./session-access.ts";
 import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } from "./server-hello-rules.ts";
 
 /**
- * The client's side of RFC 8446 §2, figure 1 (and figure 2, when the server asks for a second ClientHello).
+ * The client's side of RFC 8446 §2, figure 1 (and figure 2, when the server asks for a second ClientHello; and figure 3, when it takes a
+ * PSK that was offered: then it proves who it is by its Finished, and the messages marked + are left out).
  *
  * ```
  * ClientHello            -------->
@@ -30,12 +33,12 @@ import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } f
  * ClientHello*           -------->
  *                                                ServerHello
  *                                      {EncryptedExtensions}
- *                                      {CertificateRequest*}
- *                                              {Certificate}
- *                                        {CertificateVerify}
+ *                                     {CertificateRequest*+}
+ *                                             {Certificate+}
+ *                                       {CertificateVerify+}
  *                        <--------                {Finished}
- * {Certificate*}
- * {CertificateVerify*}
+ * {Certificate*+}
+ * {CertificateVerify*+}
  * {Finished}             -------->
  * ```
  */
@@ -46,7 +49,8 @@ export function* clientHandshake13(
   answer: Received<"server_hello" | "hello_retry_request">,
 ): Flow<Established13> {
   const { offer, serverHello, suite, helloRetried } = yield* exchangeHellos(config, io, first, answer);
-  const { handshake, group } = yield* exchangeKeys(config, io, offer, serverHello, suite);
+  const psk = chosenPsk(offer, serverHello, suite);
+  const { handshake, group } = yield* exchangeKeys(config, io, offer, serverHello, suite, psk);
   const clientRandom = offer.hello.random;
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
   io.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.serverTraffic.bytes);
@@ -62,7 +66,8 @@ export function* clientHandshake13(
   if (recordSizeLimit !== undefined && config.recordSizeLimit !== undefined)
     io.limitReads(config.recordSizeLimit);
 
-  const { certificateRequest, server } = yield* receiveServerAuthentication(config, io, offer);
+  const { certificateRequest, server, origin } =
+    psk === undefined ? yield* receiveServerAuthentication(config, io, offer) : authenticationBy(psk);
 
   const serverVerifyData = handshake.serverTraffic.finished(io.transcript.digest());
   const serverFinished = yield* io.receive("finished");
@@ -95,7 +100,7 @@ export function* clientHandshake13(
       alpn,
       serverName: config.sni,
       peerSignatureScheme: server.verifier?.name ?? null,
-      resumed: false,
+      resumed: psk !== undefined && psk.resumes !== null,
       helloRetried,
       extendedMainSecret: true,
       peer: server.peer,
@@ -106,6 +111,7 @@ export function* clientHandshake13(
     writeSecret: main.clientTraffic,
     exporter: main.exporter,
     resumption,
+    origin,
   };
 }
 
@@ -136,7 +142,7 @@ function* exchangeHellos(
   io.expectFlightEnd();
   const request = yield* checkHelloRetryRequest(config, io, first, answer.body);
   if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
-  const offer = sendSecondClientHello(config, io, first, request);
+  const offer = sendSecondClientHello(config, io, first, request, suite);
   const second = yield* io.receive("server_hello", "tls12_server_hello");
   if (second.name === "tls12_server_hello") {
     throw new TlsAlert(
@@ -192,10 +198,42 @@ function* checkHelloRetryRequest(
   return { share, cookie };
 }
 
+/**
+ * The PSK that the server has taken, if it has. RFC 8446 §4.2.11.
+ * @throws {TlsAlert} illegal_parameter for one that was not offered, or that the suite is not for.
+ */
+function chosenPsk(
+  { psks }: ClientOffer,
+  { extensions: { preSharedKey: index } }: ServerHello,
+  suite: Tls13CipherSuite,
+): OfferedPsk | undefined {
+  if (index === undefined) return undefined;
+  const psk = psks[index];
+  if (psk === undefined)
+    throw new TlsAlert("illegal_parameter", `server chose PSK ${index}, and ${psks.length} were offered`);
+  if (psk.hash.name !== suite.hash.name) {
+    throw new TlsAlert(
+      "illegal_parameter",
+      `server chose ${suite.name} with PSK ${index}, which is one of ${psk.hash.name}`,
+    );
+  }
+  return psk;
+}
+
+/** What there is in place of certificates. */
+function authenticationBy({ identity, resumes }: OfferedPsk): ServerAuthentication {
+  const peer = resumes === null ? ({ kind: "psk", identity: identity.slice() } as const) : resumes.peer;
+  return {
+    certificateRequest: undefined,
+    server: { peer, verifier: null },
+    origin: resumes === null ? null : resumes.state,
+  };
+}
+
 interface Keys {
   readonly handshake: HandshakeSecret;
-  /** Name of the group. */
-  readonly group: string;
+  /** Name of the group; null without a key exchange. */
+  readonly group: string | null;
 }
 
 /** The key exchange that ServerHello ends. RFC 8446 §4.2.8. */
@@ -205,6 +243,7 @@ function* exchangeKeys(
   offer: ClientOffer,
   { extensions }: ServerHello,
   suite: Tls13CipherSuite,
+  psk: OfferedPsk | undefined,
 ): Flow<Keys> {
   checkSolicited(
     "ServerHello",
@@ -213,7 +252,13 @@ function* exchangeKeys(
     offer.hello.extensions.order ?? [],
   );
   const { keyShare } = extensions;
-  if (keyShare === undefined) throw new TlsAlert("missing_extension", "ServerHello holds no key_share");
+  const early = psk?.early ?? new EarlySecret(suite.hash);
+  if (keyShare === undefined) {
+    if (psk === undefined || !config.settings.pskModes.includes("psk_ke"))
+      throw new TlsAlert("missing_extension", "ServerHello holds no key_share");
+    wipeShares(offer.shares);
+    return { handshake: kept(io, early.handshake(undefined, io.transcript.digest())), group: null };
+  }
   const own = ownShare(offer.shares, keyShare.group);
   const group = config.settings.groups.find(({ id }) => id === keyShare.group);
   if (own === undefined || group === undefined) {
@@ -223,11 +268,15 @@ function* exchangeKeys(
     );
   }
   const sharedSecret = yield* settle(own.sharedSecret(keyShare.keyExchange), wipe);
-  const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
-  io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
+  const handshake = kept(io, early.handshake(sharedSecret, io.transcript.digest()));
   wipe(sharedSecret);
   wipeShares(offer.shares);
   return { handshake, group: group.name };
+}
+
+function kept(io: HandshakeIo, handshake: HandshakeSecret): HandshakeSecret {
+  io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
+  return handshake;
 }
 
 function ownShare(shares: readonly OwnKeyShare[], group: number): OwnKeyShare | undefined {
@@ -237,6 +286,8 @@ function ownShare(shares: readonly OwnKeyShare[], group: number): OwnKeyShare | 
 interface ServerAuthentication {
   readonly certificateRequest: CertificateRequest | undefined;
   readonly server: Authenticated;
+  /** For the sessions that this connection will give. */
+  readonly origin: Origin | null;
 }
 
 /** CertificateRequest, if the server asks for one, then its Certificate and CertificateVerify. RFC 8446 §4.3.2, §4.4. */
@@ -268,8 +319,10 @@ function* receiveServerAuthentication(
     serverName,
     verify: trust === null ? null : (peer) => trust.verify(peer),
   };
-  const server = yield* receiveProof(io, message.body, rules);
-  return { certificateRequest, server };
+  const { presented, ...server } = yield* receiveProof(io, message.body, rules);
+  const { chain: peerChain, ocspResponse, signedCertificateTimestamps } = presented;
+  const origin = { createdAtSeconds: nowSeconds(io), peerChain, ocspResponse, signedCertificateTimestamps };
+  return { certificateRequest, server, origin };
 }
 
 /** Certificate and CertificateVerify, or an empty Certificate when there is none to give. RFC 8446 §4.4.2. */

@@ -3,6 +3,7 @@ import type { SignatureVerifier, Tls13CipherSuite } from "../crypto/provider.ts"
 import type { Exporter } from "../schedule/exporter.ts";
 import type { ResumptionSecret } from "../schedule/tls13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
+import type { SessionOrigin } from "./session-fields.ts";
 
 /** Who the other side is, as far as we know. */
 export type PeerIdentity =
@@ -27,7 +28,7 @@ export interface ConnectionInfo {
   readonly version: TlsVersion;
   /** IANA name, such as `TLS_AES_128_GCM_SHA256`. */
   readonly cipherSuite: string;
-  /** IANA name of the key exchange, such as `x25519`; null when a session of TLS 1.2 was resumed, which exchanges no keys. */
+  /** IANA name of the key exchange, such as `x25519`; null without one: in a resumed session of TLS 1.2, and with the PSK mode psk_ke. */
   readonly group: string | null;
   /** The ALPN protocol as Latin-1 text, or null when none was agreed on. */
   readonly alpn: string | null;
@@ -54,6 +55,12 @@ interface EstablishedAny {
   readonly bindings: ChannelBindings;
 }
 
+/** What a session keeps of the connection that it comes from. */
+export type Origin = Pick<
+  SessionOrigin,
+  "createdAtSeconds" | "peerChain" | "ocspResponse" | "signedCertificateTimestamps"
+>;
+
 /** The outcome of a handshake of TLS 1.3. */
 export interface Established13 extends EstablishedAny {
   readonly version: "TLSv1.3";
@@ -61,6 +68,8 @@ export interface Established13 extends EstablishedAny {
   readonly readSecret: TrafficSecret;
   readonly writeSecret: TrafficSecret;
   readonly resumption: ResumptionSecret;
+  /** For the sessions of a client; null when it keeps none, as its server has shown a PSK from elsewhere. */
+  readonly origin: Origin | null;
 }
 
 /** The outcome of a handshake of TLS 1.2, whose keys stay for good. */

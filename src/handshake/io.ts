@@ -118,6 +118,11 @@ export class HandshakeIo {
     this.sendRaw(encodeHandshake(name, body));
   }
 
+  /** Sends a message that does not enter the transcript: one that follows the handshake. RFC 8446 §4.4.1. */
+  sendUnrecorded<K extends HandshakeName>(name: K, body: HandshakeBody<K>): void {
+    this.#port.sendHandshake(encodeHandshake(name, body));
+  }
+
   /** Sends a message that is encoded already. */
   sendRaw(raw: Uint8Array): void {
     this.transcript.add(raw);

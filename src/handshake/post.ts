@@ -29,7 +29,8 @@ export interface Session {
 
 /** What happens after the handshake. */
 export interface PostHandshakeEvents {
-  session(session: Session): void;
+  /** @param index how many have come before in this connection. */
+  session(session: Session, index: number): void;
   /** @param isAnswer whether we have asked the peer for it. */
   keyUpdate(direction: "read" | "write", isAnswer: boolean): void;
   /** Tells the peer something that does not end the connection. */
@@ -130,11 +131,16 @@ export function* clientPostHandshake(
   events: PostHandshakeEvents,
   now: () => number,
 ): Flow<never> {
-  for (;;) {
+  for (let tickets = 0; ;) {
     const message = yield* receiveUnrecorded("new_session_ticket", "key_update");
-    if (message.name === "key_update") keys.peerHasUpdated(message.body.requestUpdate);
+    if (message.name === "key_update") {
+      keys.peerHasUpdated(message.body.requestUpdate);
+      continue;
+    }
     // A lifetime of zero says that the ticket is to be discarded at once (RFC 8446 §4.6.1).
-    else if (message.body.ticketLifetime > 0) events.session(sessionFrom(established, message.body, now()));
+    if (message.body.ticketLifetime === 0) continue;
+    events.session(sessionFrom(established, message.body, now()), tickets);
+    tickets++;
   }
 }
 

@@ -3,16 +3,24 @@ import { hex, wipe } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { SessionStore } from "../config/session-store.ts";
-import { sha256 } from "../crypto/hashes.ts";
-import type { Awaitable } from "../awaitable.ts";
 import type { Tls12CipherSuite } from "../crypto/provider.ts";
-import { readLeaf } from "../x509/leaf.ts";
-import { askPolicy, type PolicyRules } from "./authentication.ts";
 import type { CompleteSetup } from "./choose-setup.ts";
 import type { ReceivedClientHello } from "./client-hello-rules.ts";
 import type { PeerIdentity } from "./established.ts";
-import { type Flow, settle } from "./flow.ts";
+import type { Flow } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
+import {
+  askAgain,
+  clientKey,
+  drop,
+  fetchBytes,
+  isAlive,
+  MAX_LIFETIME_SECONDS,
+  MAX_TICKET_STATE_LENGTH,
+  notASession,
+  nowSeconds,
+  putAside,
+} from "./session-access.ts";
 import {
   type ClientSession12,
   decodeSession12,
@@ -32,27 +40,10 @@ interface Resumable<S extends Session12> {
 /** A session that a client offers. */
 export type OfferedSession = Resumable<ClientSession12>;
 
-/** The longest that a session may live, whatever its server says. */
-const MAX_LIFETIME_SECONDS = 7 * 24 * 3600;
 /** The longest that a session with an id should live. RFC 5246 §F.1.4. */
 const ID_LIFETIME_SECONDS = 24 * 3600;
-/** What our tickets say, and sessions of servers that say nothing. */
-const TICKET_LIFETIME_SECONDS = 2 * 3600;
-/** A longer state is not put into a ticket: it must fit into a ClientHello, with room to spare. */
-const MAX_TICKET_STATE_LENGTH = 2 ** 14;
-
-/**
- * Where a client keeps the session with its server; undefined when it does not know who that is. The session is of the client's own
- * certificate too: configurations that share a store do not resume as each other.
- */
-function clientKey({ serverName, sni, clientCredential }: ClientConfig): string | undefined {
-  const name = serverName ?? sni;
-  if (name === null) return undefined;
-  if (typeof clientCredential === "function") return `tls12 client ${name} as the hook says`;
-  if (clientCredential.length === 0) return `tls12 client ${name}`;
-  const own = clientCredential.map(({ certificateChain: [leaf = new Uint8Array()] }) => sha256.digest(leaf));
-  return `tls12 client ${name} as ${own.map(hex).join(" or ")}`;
-}
+/** That of tickets whose server does not say. */
+const DEFAULT_TICKET_LIFETIME_SECONDS = 2 * 3600;
 
 /**
  * A client's session with the server that it is about to talk to. The store is asked, and then the trust policy again: what has expired or
@@ -65,7 +56,7 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
     requireExtendedMainSecret,
     signatureVerifiers: verifiers,
   } = config.settings;
-  const key = clientKey(config);
+  const key = storeKey(config);
   if (sessionStore === null || key === undefined) return undefined;
   const state = yield* fetchState(sessionStore, key, io);
   if (state?.role !== "client" || state.serverName !== config.serverName) return undefined;
@@ -75,13 +66,13 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
   const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, verifiers });
-  const drop = (): unknown => take(sessionStore, key);
+  const forget = (): unknown => drop(sessionStore, key);
   if (peer === undefined) {
-    io.runAside(drop);
+    io.runAside(forget);
     return undefined;
   }
   // A session that led to a failure is not offered again (RFC 5246 §7.2.2).
-  io.onFailure(drop);
+  io.onFailure(forget);
   return { state, suite, peer };
 }
 
@@ -99,12 +90,12 @@ export type NewClientSession = Omit<
 /** Keeps a session for the next connection to the same server, if it can be resumed at all. Nothing waits for the store. */
 export function keepClientSession(config: ClientConfig, io: HandshakeIo, session: NewClientSession): void {
   const { sessionStore } = config.settings;
-  const key = clientKey(config);
+  const key = storeKey(config);
   const now = nowSeconds(io);
   const { lifetimeHintSeconds, createdAtSeconds = now, ...learned } = session;
   const hasTicket = learned.ticket.length > 0;
   if (sessionStore === null || key === undefined || (!hasTicket && learned.sessionId.length === 0)) return;
-  const hint = lifetimeHintSeconds > 0 ? lifetimeHintSeconds : TICKET_LIFETIME_SECONDS;
+  const hint = lifetimeHintSeconds > 0 ? lifetimeHintSeconds : DEFAULT_TICKET_LIFETIME_SECONDS;
   const state = encodeSession12({
     ...learned,
     role: "client",
@@ -159,15 +150,15 @@ export type NewServerSession = Omit<ServerSession12, "role" | "createdAtSeconds"
 
 /** A ticket with the session in it, which is empty when the session is too large for one. RFC 5077 §3.3. */
 export function sealTicket(
-  { ticketKeys }: ServerConfig,
+  { ticketKeys, ticketLifetimeSeconds }: ServerConfig,
   io: HandshakeIo,
   session: NewServerSession,
 ): { readonly ticketLifetimeHint: number; readonly ticket: Uint8Array } {
-  const state = encodeServerSession(io, session, TICKET_LIFETIME_SECONDS);
+  const state = encodeServerSession(io, session, ticketLifetimeSeconds);
   const none = ticketKeys === null || state.length > MAX_TICKET_STATE_LENGTH;
   const ticket = none ? new Uint8Array() : ticketKeys.seal(state, io.random);
   wipe(state);
-  return { ticketLifetimeHint: none ? 0 : TICKET_LIFETIME_SECONDS, ticket };
+  return { ticketLifetimeHint: none ? 0 : ticketLifetimeSeconds, ticket };
 }
 
 /** Keeps a session under its id. Nothing waits for the store. */
@@ -182,36 +173,17 @@ export function keepServerSession(
   putAside(sessionStore, io, serverKey(sessionId), state);
 }
 
-/** The store copies what it is given, if not at once then before it has settled; ours is wiped then. */
-function putAside(store: SessionStore, io: HandshakeIo, key: string, state: Uint8Array): void {
-  io.runAside(() => {
-    let done: Awaitable<void>;
-    try {
-      done = store.put(key, state);
-    } catch (error) {
-      wipe(state);
-      throw error;
-    }
-    if (done !== undefined) return Promise.resolve(done).finally(() => wipe(state));
-    wipe(state);
-    return undefined;
-  });
-}
-
-/** Takes a session away, and wipes it. */
-function take(store: SessionStore, key: string): unknown {
-  const taken = store.take(key);
-  if (!(taken instanceof Uint8Array)) return taken?.then((late) => late?.fill(0));
-  wipe(taken);
-  return undefined;
-}
-
 function encodeServerSession(
   io: HandshakeIo,
   session: NewServerSession,
   lifetimeSeconds: number,
 ): Uint8Array {
   return encodeSession12({ ...session, role: "server", createdAtSeconds: nowSeconds(io), lifetimeSeconds });
+}
+
+function storeKey(config: ClientConfig): string | undefined {
+  const key = clientKey(config);
+  return key === undefined ? undefined : `tls12 ${key}`;
 }
 
 function serverKey(sessionId: Uint8Array): string {
@@ -233,19 +205,6 @@ function* offeredState(
   return yield* fetchState(sessionStore, serverKey(body.legacySessionId), io);
 }
 
-/** A store that throws or rejects has nothing; the error is kept for the host. */
-function* fetchState(store: SessionStore, key: string, io: HandshakeIo): Flow<Session12 | null> {
-  let bytes: Uint8Array | null;
-  try {
-    bytes = yield* settle(store.get(key), (late) => late?.fill(0));
-  } catch (error) {
-    io.keepError(error);
-    return null;
-  }
-  // A store without types may answer undefined, as a Map does.
-  return bytes instanceof Uint8Array ? readState(bytes, io) : null;
-}
-
 /** The session in `bytes`, which are wiped. */
 function readState(bytes: Uint8Array, io: HandshakeIo): Session12 | null {
   const state = decodeSession12(bytes);
@@ -254,25 +213,13 @@ function readState(bytes: Uint8Array, io: HandshakeIo): Session12 | null {
   return state;
 }
 
-function isAlive({ createdAtSeconds, lifetimeSeconds }: Session12, io: HandshakeIo): boolean {
-  const age = nowSeconds(io) - createdAtSeconds;
-  return age >= 0 && age < Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS);
-}
-
-function nowSeconds(io: HandshakeIo): number {
-  return Math.floor(io.now() / 1000);
-}
-
-/** The verdict about a peer that has proven its key when the session was made; undefined when it is not trusted any more. */
-function* askAgain(io: HandshakeIo, state: Session12, rules: PolicyRules): Flow<PeerIdentity | undefined> {
-  const [first] = state.peerChain;
-  if (first === undefined) return { kind: "none" };
-  try {
-    const { peerChain: chain, ocspResponse, signedCertificateTimestamps } = state;
-    const presented = { chain, leaf: readLeaf(first), ocspResponse, signedCertificateTimestamps };
-    return yield* askPolicy(io, presented, rules);
-  } catch (error) {
-    if (error instanceof TlsAlert) return undefined;
-    throw error;
-  }
+/** What a store has under `key`; what is no session is removed, and reported. */
+function* fetchState(store: SessionStore, key: string, io: HandshakeIo): Flow<Session12 | null> {
+  const bytes = yield* fetchBytes(() => store.get(key), io);
+  if (bytes === null) return null;
+  const state = readState(bytes, io);
+  if (state !== null) return state;
+  io.keepError(notASession(bytes));
+  io.runAside(() => drop(store, key));
+  return null;
 }

@@ -1,8 +1,9 @@
 import { TlsAlert } from "../alert.ts";
 import { equalBytes, wipe } from "../bytes.ts";
+import type { PskMode } from "../config/external-psk.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { KeyExchangeGroup, Tls13CipherSuite } from "../crypto/provider.ts";
-import { CertificateStatusType, ProtocolVersion } from "../messages/codepoints.ts";
+import { CertificateStatusType, ProtocolVersion, PskKeyExchangeMode } from "../messages/codepoints.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
@@ -10,15 +11,32 @@ import { negotiateAlpn } from "./alpn.ts";
 import { type AuthenticationRules, receiveProof, sendAuthentication } from "./authentication.ts";
 import { endPointOf } from "./channel-bindings.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
-import { checkClientHello, checkSecondClientHello, type OfferedClientHello } from "./client-hello-rules.ts";
+import {
+  checkClientHello,
+  checkForCertificates,
+  checkSecondClientHello,
+  type OfferedClientHello,
+} from "./client-hello-rules.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
-import type { HandshakeIo, Received } from "./io.ts";
-import { alpnBytes, chooseCipherSuite, chooseCredential, chooseGroup, noCredential } from "./negotiate.ts";
+import { type HandshakeIo, type Received, receiveUnrecorded } from "./io.ts";
+import {
+  alpnBytes,
+  chooseCipherSuite,
+  chooseCredential,
+  chooseGroup,
+  type CredentialChoice,
+  noCredential,
+} from "./negotiate.ts";
+import { checkBinder } from "./psk.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
+import { type ChosenPsk, choosePsk } from "./resume13.ts";
+import { nowSeconds } from "./session-access.ts";
+import { sendTickets } from "./tickets13.ts";
 
 /**
- * The server's side of RFC 8446 §2, figure 1 (and figure 2, when no key share is of use).
+ * The server's side of RFC 8446 §2, figure 1 (and figure 2, when no key share is of use; and figure 3, when it takes a PSK: then the messages
+ * marked + are left out).
  *
  * ```
  * ClientHello            -------->
@@ -26,13 +44,14 @@ import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
  * ClientHello*           -------->
  *                                                ServerHello
  *                                      {EncryptedExtensions}
- *                                      {CertificateRequest*}
- *                                              {Certificate}
- *                                        {CertificateVerify}
+ *                                     {CertificateRequest*+}
+ *                                             {Certificate+}
+ *                                       {CertificateVerify+}
  *                        <--------                {Finished}
- * {Certificate*}
- * {CertificateVerify*}
+ * {Certificate*+}
+ * {CertificateVerify*+}
  * {Finished}             -------->
+ *                        <--------      [NewSessionTicket*]
  * ```
  */
 export function* serverHandshake13(
@@ -40,14 +59,9 @@ export function* serverHandshake13(
   io: HandshakeIo,
   first: Received<"client_hello">,
 ): Flow<Established13> {
-  const { hello, setup, suite, group, share, helloRetried } = yield* exchangeHellos(config, io, first);
+  const { hello, setup, suite, exchange, psk, helloRetried } = yield* exchangeHellos(config, io, first);
   const { extensions } = hello.body;
-  const choice = chooseCredential(setup.credentials, extensions.signatureAlgorithms, {
-    serverName: hello.serverName,
-    certificateSchemes: extensions.signatureAlgorithmsCert ?? extensions.signatureAlgorithms,
-    authorities: extensions.certificateAuthorities ?? [],
-  });
-  if (choice === undefined) throw noCredential(setup.credentials, extensions.signatureAlgorithms);
+  const choice = psk === undefined ? credentialFor(setup, hello) : undefined;
   const alpn = negotiateAlpn(config, setup.alpn, hello);
 
   // Every protected record is subject to the limit, that of EncryptedExtensions too (RFC 8449 §4).
@@ -56,7 +70,7 @@ export function* serverHandshake13(
   const ownLimit = recordSizeLimit === undefined ? undefined : config.recordSizeLimit;
   if (ownLimit !== undefined) io.limitReads(ownLimit);
 
-  const { handshake } = yield* exchangeKeys(io, hello, suite, group, share, helloRetried);
+  const { handshake } = yield* exchangeKeys(io, hello, suite, exchange, psk, helloRetried);
   const clientRandom = hello.body.random;
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
   io.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.serverTraffic.bytes);
@@ -70,11 +84,13 @@ export function* serverHandshake13(
       ...(ownLimit !== undefined && { recordSizeLimit: ownLimit }),
     },
   });
-  if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
-  yield* sendAuthentication(io, "server", choice, new Uint8Array(), {
-    ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
-    signedCertificateTimestamps: extensions.signedCertificateTimestamp === true,
-  });
+  if (choice !== undefined) {
+    if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
+    yield* sendAuthentication(io, "server", choice, new Uint8Array(), {
+      ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
+      signedCertificateTimestamps: extensions.signedCertificateTimestamp === true,
+    });
+  }
   io.send("finished", { verifyData: handshake.serverTraffic.finished(io.transcript.digest()) });
   const main = handshake.main(io.transcript.digest());
   io.keep(main, main.clientTraffic, main.serverTraffic, main.exporter);
@@ -83,7 +99,10 @@ export function* serverHandshake13(
   io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   io.protectWrites(suite, main.serverTraffic);
 
-  const client = yield* receiveClientAuthentication(config, setup.clientAuth, io);
+  const client =
+    psk === undefined
+      ? yield* receiveClientAuthentication(config, setup.clientAuth, io)
+      : authenticationBy(psk);
   const clientVerifyData = handshake.clientTraffic.finished(io.transcript.digest());
   const clientFinished = yield* io.receive("finished");
   if (!equalBytes(clientFinished.body.verifyData, clientVerifyData)) {
@@ -95,28 +114,45 @@ export function* serverHandshake13(
 
   handshake.clientTraffic.wipe();
   handshake.serverTraffic.wipe();
-  const [ownCertificate] = choice.credential.certificateChain;
+  const endPoint = endPointBinding(choice, psk);
+  if (psk?.resumes !== null && mayResume(config, hello)) {
+    sendTickets(
+      config,
+      io,
+      psk === undefined ? config.ticketCount : Math.min(config.ticketCount, 1),
+      suite,
+      resumption,
+      {
+        serverName: hello.serverName,
+        alpn: alpn === null ? new Uint8Array() : alpnBytes(alpn),
+        peerChain: "chain" in client.peer ? client.peer.chain : [],
+        createdAtSeconds: psk?.resumes.state.createdAtSeconds ?? nowSeconds(io),
+        endPointBinding: endPoint ?? new Uint8Array(),
+      },
+    );
+  }
   return {
     version: "TLSv1.3",
     info: {
       role: "server",
       version: "TLSv1.3",
       cipherSuite: suite.name,
-      group: group.name,
+      group: exchange?.group.name ?? null,
       alpn,
       serverName: hello.serverName,
       peerSignatureScheme: client.verifier?.name ?? null,
-      resumed: false,
+      resumed: psk !== undefined && psk.resumes !== null,
       helloRetried,
       extendedMainSecret: true,
       peer: client.peer,
     },
-    bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(ownCertificate) },
+    bindings: { tlsUnique: null, serverEndPoint: () => endPoint?.slice() ?? null },
     suite,
     readSecret: main.clientTraffic,
     writeSecret: main.serverTraffic,
     exporter: main.exporter,
     resumption,
+    origin: null,
   };
 }
 
@@ -125,10 +161,17 @@ interface Hellos {
   readonly hello: OfferedClientHello;
   readonly setup: CompleteSetup;
   readonly suite: Tls13CipherSuite;
+  /** Undefined when a PSK is used without a key exchange. */
+  readonly exchange: KeyExchange | undefined;
+  /** The PSK that is taken; its binder is good. */
+  readonly psk: ChosenPsk | undefined;
+  readonly helloRetried: boolean;
+}
+
+interface KeyExchange {
   readonly group: KeyExchangeGroup;
   /** The client's share for the group. */
   readonly share: Uint8Array;
-  readonly helloRetried: boolean;
 }
 
 /** Everything that the first ClientHello decides, and a second one when the first has no share that is of use. RFC 8446 §4.1. */
@@ -146,20 +189,87 @@ function* exchangeHellos(
   const setup = yield* chooseSetup(config, hello, first.raw);
   const suite = chooseCipherSuite(settings.tls13Suites, hello.body.cipherSuites);
   const { supportedGroups, keyShare } = hello.body.extensions;
-  const { group, share } = chooseGroup(settings.groups, supportedGroups, keyShare);
+  const mode = choosePskMode(settings.pskModes, hello);
+  const psk = mode === undefined ? undefined : yield* choosePsk(config, io, setup, hello, suite);
+  if (psk !== undefined)
+    checkBinder(first.raw, first.body, psk.index, psk, (hash, truncated) => hash.digest(truncated));
   io.transcript.start(suite.hash);
+  if (psk === undefined) checkForCertificates(hello);
+  if (psk !== undefined && mode === "psk_ke")
+    return { hello, setup, suite, exchange: undefined, psk, helloRetried: false };
+  const { group, share } = chooseGroup(settings.groups, supportedGroups, keyShare);
   if (share !== undefined) {
-    return { hello, setup, suite, group, share: share.keyExchange, helloRetried: false };
+    const exchange = { group, share: share.keyExchange };
+    return { hello, setup, suite, exchange, psk, helloRetried: false };
   }
 
   io.transcript.replaceByMessageHash();
   const cookie = config.helloRetryCookie ? io.random(32) : undefined;
   sendHelloRetryRequest(io, hello.body, suite, group, cookie);
-  const second = yield* io.receive("client_hello");
+  const second = yield* receiveUnrecorded("client_hello");
   io.expectFlightEnd();
   io.skipEarlyData(undefined);
   const retried = checkSecondClientHello(first.body, second.body, group.id, cookie);
-  return { ...retried, setup, suite, group, helloRetried: true };
+  const retriedPsk = pskAgain(io, second, psk);
+  io.transcript.add(second.raw);
+  const exchange = { group, share: retried.share };
+  return { hello: retried.hello, setup, suite, exchange, psk: retriedPsk, helloRetried: true };
+}
+
+/** How the client lets a PSK be used; undefined when there is no way in common. RFC 8446 §4.2.9. */
+function choosePskMode(own: readonly PskMode[], { body }: OfferedClientHello): PskMode | undefined {
+  const offered = body.extensions.pskKeyExchangeModes;
+  return own.find((mode) => offered?.includes(PskKeyExchangeMode[mode]));
+}
+
+/** The PSK in the second ClientHello, which may have lost others and has a new binder; undefined when it is not there any more. */
+function pskAgain(
+  io: HandshakeIo,
+  { raw, body }: Received<"client_hello">,
+  psk: ChosenPsk | undefined,
+): ChosenPsk | undefined {
+  const identities = body.extensions.preSharedKey?.identities ?? [];
+  const index =
+    psk === undefined ? -1 : identities.findIndex(({ identity }) => equalBytes(identity, psk.identity));
+  if (psk === undefined || index < 0) return undefined;
+  checkBinder(raw, body, index, psk, (hash, truncated) => io.transcript.digestWith(hash, truncated));
+  return { ...psk, index };
+}
+
+/** @throws {TlsAlert} handshake_failure when there is none that the client can take. */
+function credentialFor(
+  { credentials }: CompleteSetup,
+  { body, serverName }: OfferedClientHello,
+): CredentialChoice {
+  const { signatureAlgorithms, signatureAlgorithmsCert, certificateAuthorities } = body.extensions;
+  const choice = chooseCredential(credentials, signatureAlgorithms, {
+    serverName,
+    certificateSchemes: signatureAlgorithmsCert ?? signatureAlgorithms,
+    authorities: certificateAuthorities ?? [],
+  });
+  if (choice === undefined) throw noCredential(credentials, signatureAlgorithms);
+  return choice;
+}
+
+/** What there is in place of the client's certificates. */
+function authenticationBy({ identity, resumes }: ChosenPsk): Authenticated {
+  const peer = resumes === null ? ({ kind: "psk", identity: identity.slice() } as const) : resumes.peer;
+  return { peer, verifier: null };
+}
+
+/** `tls-server-end-point`: of the certificate, or of the one in the handshake that is resumed. */
+function endPointBinding(
+  choice: CredentialChoice | undefined,
+  psk: ChosenPsk | undefined,
+): Uint8Array | null {
+  if (choice !== undefined) return endPointOf(choice.credential.certificateChain[0]);
+  const kept = psk?.resumes?.state.endPointBinding;
+  return kept === undefined || kept.length === 0 ? null : kept;
+}
+
+/** A ticket is of use only to a client that lets its PSK be used in a way that we have. RFC 8446 §4.2.9. */
+function mayResume({ settings }: ServerConfig, hello: OfferedClientHello): boolean {
+  return choosePskMode(settings.pskModes, hello) !== undefined;
 }
 
 /** RFC 8446 §4.1.4 */
@@ -190,15 +300,16 @@ function* exchangeKeys(
   io: HandshakeIo,
   { body }: OfferedClientHello,
   suite: Tls13CipherSuite,
-  group: KeyExchangeGroup,
-  share: Uint8Array,
+  exchange: KeyExchange | undefined,
+  psk: ChosenPsk | undefined,
   helloRetried: boolean,
 ): Flow<{ readonly handshake: HandshakeSecret }> {
   const random = io.random(32);
-  const { keyExchange, sharedSecret } = yield* settle(group.respond(share, io.random), (late) =>
-    wipe(late.sharedSecret),
-  );
-  io.keep({ wipe: () => wipe(sharedSecret) });
+  const own =
+    exchange === undefined
+      ? undefined
+      : yield* settle(exchange.group.respond(exchange.share, io.random), (late) => wipe(late.sharedSecret));
+  if (own !== undefined) io.keep({ wipe: () => wipe(own.sharedSecret) });
   io.send("server_hello", {
     legacyVersion: ProtocolVersion["TLSv1.2"],
     random,
@@ -207,14 +318,17 @@ function* exchangeKeys(
     legacyCompressionMethod: 0,
     extensions: {
       supportedVersions: ProtocolVersion["TLSv1.3"],
-      keyShare: { group: group.id, keyExchange },
+      ...(exchange !== undefined &&
+        own !== undefined && { keyShare: { group: exchange.group.id, keyExchange: own.keyExchange } }),
+      ...(psk !== undefined && { preSharedKey: psk.index }),
     },
   });
   // Behind HelloRetryRequest it has gone out already (RFC 8446 §D.4).
   if (body.legacySessionId.length > 0 && !helloRetried) io.sendChangeCipherSpec();
-  const handshake = new EarlySecret(suite.hash).handshake(sharedSecret, io.transcript.digest());
+  const early = psk?.early ?? new EarlySecret(suite.hash);
+  const handshake = early.handshake(own?.sharedSecret, io.transcript.digest());
   io.keep(handshake, handshake.clientTraffic, handshake.serverTraffic);
-  wipe(sharedSecret);
+  if (own !== undefined) wipe(own.sharedSecret);
   return { handshake };
 }
 

@@ -1,32 +1,22 @@
 import { TlsAlert } from "../alert.ts";
-import { ascii, concatBytes, latin1 } from "../bytes.ts";
-import { type Codec, enumeration, opaque, struct, uint16, uint32, vector } from "../wire/codec.ts";
+import { concatBytes } from "../bytes.ts";
+import { enumeration, opaque, struct, uint16 } from "../wire/codec.ts";
 import { Reader } from "../wire/reader.ts";
 import { Writer } from "../wire/writer.ts";
+import { boolean, type SessionOrigin, SessionRole, sharedFields } from "./session-fields.ts";
 
 /**
  * What both sides keep of a TLS 1.2 session, to resume it. RFC 5246 §7.3, RFC 7627 §5.3.
  *
  * The ALPN protocol is not part of it: each connection agrees on one anew (RFC 7301 §3.1).
  */
-interface SessionState {
+interface SessionState extends SessionOrigin {
   /** Code point of the suite, which a resumed connection must use again. */
   readonly cipherSuite: number;
   /** 48 bytes. */
   readonly mainSecret: Uint8Array;
   /** Whether the main secret is one of RFC 7627; a resumed connection must agree. */
   readonly extendedMainSecret: boolean;
-  /** When the full handshake was, in seconds since 1970. */
-  readonly createdAtSeconds: number;
-  readonly lifetimeSeconds: number;
-  /** The name that the client wanted to talk to, in ASCII; null for none. */
-  readonly serverName: string | null;
-  /** DER certificates of the peer, the leaf first; none when it showed none. */
-  readonly peerChain: readonly Uint8Array[];
-  /** The OCSPResponse that the peer stapled, in DER; null for none. */
-  readonly ocspResponse: Uint8Array | null;
-  /** The signed certificate timestamps that the peer sent (RFC 6962). */
-  readonly signedCertificateTimestamps: readonly Uint8Array[];
 }
 
 /** A session as a client keeps it. */
@@ -57,7 +47,7 @@ export function encodeSession12(session: Session12): Uint8Array {
     throw new RangeError(`a main secret has ${MAIN_SECRET_LENGTH} bytes, not ${session.mainSecret.length}`);
   }
   const writer = new Writer();
-  Header.write(writer, { version: VERSION, format: FORMAT, role: Role[session.role] });
+  Header.write(writer, { version: VERSION, format: FORMAT, role: SessionRole[session.role] });
   if (session.role === "client") ClientFields.write(writer, session);
   else ServerFields.write(writer, session);
   // Not through the Writer, whose memory is not wiped.
@@ -84,7 +74,7 @@ export function decodeSession12(bytes: Uint8Array): Session12 | null {
 function readSession(reader: Reader, mainSecret: Uint8Array): Session12 {
   const { role } = Header.read(reader);
   const session =
-    role === Role.client
+    role === SessionRole.client
       ? { role: "client" as const, ...ClientFields.read(reader), mainSecret }
       : { role: "server" as const, ...ServerFields.read(reader), mainSecret };
   reader.expectEnd("session");
@@ -97,53 +87,15 @@ const MAIN_SECRET_LENGTH = 48;
 const VERSION = 0x0303;
 /** To be raised with any change of the fields below: sessions of before are passed over then. */
 const FORMAT = 1;
-const Role = { client: 1, server: 2 } as const;
 
 const Header = struct({
   version: enumeration(2, "session version", VERSION),
   format: enumeration(1, "session format", FORMAT),
-  role: enumeration(1, "session role", Role.client, Role.server),
+  role: enumeration(1, "session role", SessionRole.client, SessionRole.server),
 });
 
-const Flag = enumeration(1, "flag", 0, 1);
+const fields = { cipherSuite: uint16, extendedMainSecret: boolean, ...sharedFields } as const;
 
-const boolean: Codec<boolean> = {
-  read: (reader) => Flag.read(reader) === 1,
-  write: (writer, value) => Flag.write(writer, value ? 1 : 0),
-};
+const ClientFields = struct({ ...fields, sessionId: opaque(0, 32), ticket: opaque(0, 2 ** 16 - 1) });
 
-function nullable<T>(codec: Codec<T>): Codec<T | null> {
-  return {
-    read: (reader) => (boolean.read(reader) ? codec.read(reader) : null),
-    write(writer, value) {
-      boolean.write(writer, value !== null);
-      if (value !== null) codec.write(writer, value);
-    },
-  };
-}
-
-const NameBytes = opaque(1, 255);
-
-const serverNameText: Codec<string> = {
-  read(reader) {
-    const bytes = NameBytes.read(reader);
-    if (bytes.some((byte) => byte > 0x7f)) throw new TlsAlert("decode_error", "server name is not ASCII");
-    return latin1(bytes);
-  },
-  write: (writer, value) => NameBytes.write(writer, ascii(value)),
-};
-
-const sharedFields = {
-  cipherSuite: uint16,
-  extendedMainSecret: boolean,
-  createdAtSeconds: uint32,
-  lifetimeSeconds: uint32,
-  serverName: nullable(serverNameText),
-  peerChain: vector(opaque(1, 2 ** 24 - 1), 0, 2 ** 32 - 1),
-  ocspResponse: nullable(opaque(1, 2 ** 24 - 1)),
-  signedCertificateTimestamps: vector(opaque(1, 2 ** 16 - 1), 0, 2 ** 32 - 1),
-} as const;
-
-const ClientFields = struct({ ...sharedFields, sessionId: opaque(0, 32), ticket: opaque(0, 2 ** 16 - 1) });
-
-const ServerFields = struct({ ...sharedFields, endPointBinding: opaque(0, 64) });
+const ServerFields = struct({ ...fields, endPointBinding: opaque(0, 64) });
