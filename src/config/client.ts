@@ -58,7 +58,7 @@ export type ClientOptions = SettingsOptions &
   ServerVerification & {
     /**
      * Answers a server that asks for a certificate. Of several, most preferred first, it is one whose key the server accepts; among those one
-     * whose chain it can verify, and then one that an authority which it names has issued. Default: none, which the server may refuse.
+     * that an authority which it names has issued, and then one whose chain it can verify. Default: none, which the server may refuse.
      */
     readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
     /** Groups to send key shares for at once, a subset of `groups`. Default: the first two of `groups`. */
