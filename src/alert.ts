@@ -68,10 +68,13 @@ export class TlsAlert extends Error {
   override readonly name = "TlsAlert";
   /** The alert that the peer is sent. */
   readonly alert: AlertName;
+  /** What is wrong, without the alert. */
+  readonly fact: string;
 
-  constructor(alert: AlertName, message: string, options?: ErrorOptions) {
-    super(`${alert}: ${message}`, options);
+  constructor(alert: AlertName, fact: string, options?: ErrorOptions) {
+    super(`${alert}: ${fact}`, options);
     this.alert = alert;
+    this.fact = fact;
   }
 }
 

@@ -59,7 +59,7 @@ export type ClientOptions = SettingsOptions &
   ServerVerification & {
     /**
      * Answers a server that asks for a certificate. Of several, most preferred first, it is one whose key the server accepts; among those one
-     * whose chain it can verify, and then one that an authority which it names has issued. Default: none, which the server may refuse.
+     * that an authority which it names has issued, and then one whose chain it can verify. Default: none, which the server may refuse.
      */
     readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
     /** Pre-shared keys to offer, most preferred first. A server that takes one shows no certificate. Default: none. */

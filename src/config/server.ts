@@ -53,9 +53,9 @@ export interface ClientHelloInfo {
 /** What a server is for one client. */
 export interface ServerSetup {
   /**
-   * Most preferred first. It is one whose key the client accepts; among those one for the name that the client asks for, whose chain the client
-   * can verify, and which an authority that it names has issued, in this order of weight. A client without a name, or with one that
-   * nobody has, gets the first. RFC 6066 §3, RFC 8446 §4.4.2.2.
+   * Most preferred first. It is one whose key the client accepts; among those one for the name that the client asks for, which an authority that
+   * it names has issued, and whose chain it can verify, in this order of weight. A client without a name, or with one that nobody has, gets
+   * the first that is left; in TLS 1.2, the first that our most preferred suite is for. RFC 6066 §3, RFC 8446 §4.4.2.2.
    */
   readonly credentials: readonly Credential[];
   readonly alpn?: readonly string[];

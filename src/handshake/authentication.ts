@@ -73,7 +73,10 @@ export function* clientCredentials(
 export interface AuthenticationRules {
   /** The peer's role. */
   readonly signer: "client" | "server";
+  /** Of the schemes that its CertificateVerify may have. */
   readonly verifiers: readonly SignatureVerifier[];
+  /** Of the schemes that its certificates may be signed with. */
+  readonly chainVerifiers: readonly SignatureVerifier[];
   readonly limits: Limits;
   /** Types of the extensions that its certificates may carry, because they were asked for. */
   readonly solicited: readonly number[];
@@ -127,18 +130,18 @@ export type PresentedCertificates = Pick<
 >;
 
 /** Who is asked whether a peer is trusted, and as whom. */
-export type PolicyRules = Pick<AuthenticationRules, "signer" | "serverName" | "verify" | "verifiers">;
+export type PolicyRules = Pick<AuthenticationRules, "signer" | "serverName" | "verify" | "chainVerifiers">;
 
 /** Asks the trust policy. @throws {TlsAlert} what it says when it rejects the peer. */
 export function* askPolicy(
   io: HandshakeIo,
   presented: PresentedCertificates,
-  { signer, serverName, verify, verifiers }: PolicyRules,
+  { signer, serverName, verify, chainVerifiers }: PolicyRules,
 ): Flow<PeerIdentity> {
   const { chain } = presented;
   if (verify === null) return { kind: "unverified", chain, reason: "any certificate is accepted" };
   const verdict = yield* settle(
-    verify({ ...presented, role: signer, serverName, signatureVerifiers: verifiers, nowMs: io.now() }),
+    verify({ ...presented, role: signer, serverName, signatureVerifiers: chainVerifiers, nowMs: io.now() }),
   );
   switch (verdict.trust) {
     case "verified":

@@ -189,7 +189,7 @@ export function* receiveClientProof(
     signer: "client",
     serverName: null,
     verify,
-    verifiers: settings.signatureVerifiers,
+    chainVerifiers: settings.signatureVerifiers,
   });
   return { peer, verifier };
 }

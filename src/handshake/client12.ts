@@ -21,6 +21,7 @@ import type { Established12, PeerIdentity } from "./established.ts";
 import { Finish12 } from "./finish12.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
+import { chainVerifiers } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import { keepClientSession, type OfferedSession } from "./resume12.ts";
 import { checkServerHello12, type ServerAnswer } from "./server-hello-rules12.ts";
@@ -80,9 +81,13 @@ function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchang
   const { presented, verifier, params } = yield* receiveServerProof(config, io, hello, serverHello, suite);
   const request = yield* receiveServerHelloDone(io);
   const { trust, serverName } = config;
-  const verifiers = config.settings.signatureVerifiers;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askPolicy(io, presented, { signer: "server", serverName, verify, verifiers });
+  const peer = yield* askPolicy(io, presented, {
+    signer: "server",
+    serverName,
+    verify,
+    chainVerifiers: chainVerifiers(config.settings.signatureVerifiers, hello),
+  });
 
   const proof = request === undefined ? undefined : yield* sendClientCertificate(config, io, request);
   const { group, main } = yield* exchangeKeys(config, io, exchange, params);

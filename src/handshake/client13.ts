@@ -17,7 +17,7 @@ import type { Authenticated, Established13, Origin } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
 import { endPointOf } from "./channel-bindings.ts";
-import { checkSolicited, chooseCredential } from "./negotiate.ts";
+import { chainVerifiers, checkSolicited, chooseCredential } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import type { OfferedPsk } from "./resume13.ts";
 import { nowSeconds } from "./session-access.ts";
@@ -314,6 +314,7 @@ function* receiveServerAuthentication(
     verifiers: settings.signatureVerifiers.filter(
       ({ id }) => hello.extensions.signatureAlgorithms?.includes(id) === true,
     ),
+    chainVerifiers: chainVerifiers(settings.signatureVerifiers, hello),
     limits: settings.limits,
     solicited: hello.extensions.order ?? [],
     serverName,

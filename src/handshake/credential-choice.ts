@@ -18,8 +18,8 @@ export interface CertificateWish {
 
 /**
  * Credentials in tiers, the best tier first, and in each in the order of `credentials`. What counts most is that the certificate is for the
- * name; then that the peer can verify the signatures of the chain; then that one of its authorities has issued it. None of them is left
- * out: a peer that cannot have what it wishes for gets what there is (RFC 8446 §4.4.2.2, §4.4.2.3).
+ * name; then that one of the peer's authorities has issued it, without which it will hardly be trusted; then that the peer can verify the
+ * signatures of the chain, which not every peer is strict about. None of them is left out: a peer that cannot have what it wishes for gets what there is (RFC 8446 §4.4.2.2, §4.4.2.3).
  */
 export function tiersOf(
   credentials: readonly Credential[],
@@ -31,8 +31,8 @@ export function tiersOf(
     const facts = factsOf(credential.certificateChain);
     const rank =
       (isFor(facts, wish.serverName) ? 0 : 4) +
-      (isVerifiable(facts, wish.certificateSchemes) ? 0 : 2) +
-      (isBelow(facts, wish.authorities) ? 0 : 1);
+      (isBelow(facts, wish.authorities) ? 0 : 2) +
+      (isVerifiable(facts, wish.certificateSchemes) ? 0 : 1);
     tiers[rank]?.push(credential);
   }
   return tiers.filter(({ length }) => length > 0);

@@ -191,6 +191,14 @@ export function offeredVerifier(verifiers: readonly SignatureVerifier[], id: num
   return verifier;
 }
 
+/** Of the schemes that a ClientHello lets certificates be signed with. RFC 8446 §4.2.3, RFC 5246 §7.4.2. */
+export function chainVerifiers(
+  verifiers: readonly SignatureVerifier[],
+  { extensions: { signatureAlgorithms = [], signatureAlgorithmsCert = signatureAlgorithms } }: ClientHello,
+): readonly SignatureVerifier[] {
+  return verifiers.filter(({ id }) => signatureAlgorithmsCert.includes(id));
+}
+
 /** Whether a second ClientHello differs from the first only where RFC 8446 §4.1.2 allows it. */
 export function isSameForRetry(first: ClientHello, second: ClientHello): boolean {
   return equalBytes(encode(ClientHello, withoutRetried(first)), encode(ClientHello, withoutRetried(second)));

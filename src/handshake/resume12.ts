@@ -54,7 +54,7 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
     sessionStore,
     tls12Suites,
     requireExtendedMainSecret,
-    signatureVerifiers: verifiers,
+    signatureVerifiers: chainVerifiers,
   } = config.settings;
   const key = storeKey(config);
   if (sessionStore === null || key === undefined) return undefined;
@@ -65,7 +65,7 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
   if (!isUsable || !isAlive(state, io)) return undefined;
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, verifiers });
+  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, chainVerifiers });
   const forget = (): unknown => drop(sessionStore, key);
   if (peer === undefined) {
     io.runAside(forget);
@@ -139,9 +139,9 @@ export function* findOfferedSession(
   if (clientAuth.mode === "none" && state.peerChain.length > 0) return undefined;
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
-  const verifiers = config.settings.signatureVerifiers;
+  const chainVerifiers = config.settings.signatureVerifiers;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, verifiers });
+  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, chainVerifiers });
   return peer === undefined ? undefined : { state, suite, peer };
 }
 

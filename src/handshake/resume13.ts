@@ -52,7 +52,7 @@ export function sessionKey(config: ClientConfig, slot: number): string | undefin
 
 /** A session is used once (RFC 8446 §C.4): it is taken out of the store, whatever comes of it. */
 function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow<OfferedPsk | undefined> {
-  const { sessionStore, tls13Suites, signatureVerifiers: verifiers } = config.settings;
+  const { sessionStore, tls13Suites, signatureVerifiers: chainVerifiers } = config.settings;
   const key = sessionKey(config, slot);
   if (sessionStore === null || key === undefined) return undefined;
   const bytes = yield* fetchBytes(() => sessionStore.take(key), io);
@@ -65,7 +65,7 @@ function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow
   if (suite === undefined || suite.hash.outputLength !== state.preSharedKey.length) return undefined;
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, verifiers });
+  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, chainVerifiers });
   if (peer === undefined) return undefined;
   const early = earlySecret(suite.hash, state.preSharedKey, io);
   return { kind: "resumption", identity: state.ticket, hash: suite.hash, early, resumes: { state, peer } };
@@ -118,7 +118,7 @@ function* resumedBy(
   const state = yield* sessionOf(ticket, config, io);
   if (state?.role !== "server" || state.serverName !== hello.serverName || !isAlive(state, io))
     return undefined;
-  const { tls13Suites, signatureVerifiers: verifiers } = config.settings;
+  const { tls13Suites, signatureVerifiers: chainVerifiers } = config.settings;
   const made = tls13Suites.find(({ id }) => id === state.cipherSuite);
   if (made?.hash.name !== suite.hash.name || state.preSharedKey.length !== suite.hash.outputLength)
     return undefined;
@@ -126,7 +126,7 @@ function* resumedBy(
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, verifiers });
+  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, chainVerifiers });
   return peer === undefined ? undefined : { state, peer };
 }
 

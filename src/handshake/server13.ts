@@ -369,6 +369,7 @@ function* receiveClientAuthentication(
   const rules: AuthenticationRules = {
     signer: "client",
     verifiers: config.settings.signatureVerifiers,
+    chainVerifiers: config.settings.signatureVerifiers,
     limits: config.settings.limits,
     solicited: [],
     serverName: null,

@@ -72,7 +72,7 @@ export function readKeyType({ subjectPublicKeyInfo }: Certificate): KeyType | Fi
     return parsePublicKey(subjectPublicKeyInfo).keyType;
   } catch (error) {
     if (!(error instanceof TlsAlert)) throw error;
-    return { fault: "unsupported-key", detail: error.message };
+    return { fault: "unsupported-key", detail: error.fact };
   }
 }
 

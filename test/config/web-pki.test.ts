@@ -1,17 +1,14 @@
 import { describe, expect, test } from "vitest";
 
-import { derExplicit, derNull } from "../../src/der/writer.ts";
+import { derNull } from "../../src/der/writer.ts";
 import {
   CertificateError,
   certificatesFromPem,
   type PresentedPeer,
   readLeaf,
-  type Rejected,
   TlsAlert,
   TrustAnchors,
-  type Verified,
   webPki,
-  type WebPkiOptions,
 } from "../../src/index.ts";
 import {
   dnsName,
@@ -23,7 +20,7 @@ import {
   subjectAltName,
 } from "../x509/issuing.ts";
 import { limboQuestions, missingLimbo } from "../x509/limbo.ts";
-import { generalizedTime, revoked, UNKNOWN } from "../x509/ocsp-builder.ts";
+import { revoked } from "../x509/ocsp-builder.ts";
 import { expectConfigError } from "./config-error.ts";
 import {
   atOnce,
@@ -39,22 +36,7 @@ import {
   stapleOf,
   stranger,
 } from "./peers.ts";
-
-/** What a policy with our root says at once. */
-function verdictOf(peer: PresentedPeer, options: WebPkiOptions = {}): Verified | Rejected {
-  return atOnce(webPki(root.der, options).verify(peer));
-}
-
-/** With its cause, which is a CertificateError about the chain of `peer`, and says the same. */
-function refusalOf(peer: PresentedPeer, options: WebPkiOptions = {}): CertificateError {
-  const verdict = verdictOf(peer, options);
-  if (verdict.trust !== "rejected") throw new Error("it is trusted");
-  const { cause } = verdict;
-  if (!(cause instanceof CertificateError)) throw new Error("no CertificateError", { cause });
-  expect(verdict).toEqual({ trust: "rejected", reason: cause.message, alert: cause.alert, cause });
-  expect(cause.chain).toEqual(peer.chain);
-  return cause;
-}
+import { refusalOf, verdictOf } from "./web-pki-verdicts.ts";
 
 const path = [server, authority, root].map(({ der }) => der);
 const verified = { trust: "verified", path };
@@ -223,18 +205,20 @@ test("schemes that are not configured do not count", () => {
   });
 });
 
-describe("a chain of a private authority without authorityKeyIdentifier", () => {
-  const leaf = issueLeaf(authority, { extensions: { authorityKeyIdentifier: null } });
-  const peer = presented([leaf, authority]);
+describe("a chain of a private authority", () => {
+  describe("without authorityKeyIdentifier", () => {
+    const leaf = issueLeaf(authority, { extensions: { authorityKeyIdentifier: null } });
+    const peer = presented([leaf, authority]);
 
-  test("is refused by the rules of the Web PKI, which are the default", () => {
-    for (const options of [{}, { conformance: "web-pki" }] as const)
-      expect(refusalOf(peer, options)).toMatchObject({ fault: "nonconforming", alert: "bad_certificate" });
-  });
+    test("is refused by the rules of the Web PKI, which are the default", () => {
+      for (const options of [{}, { conformance: "web-pki" }] as const)
+        expect(refusalOf(peer, options)).toMatchObject({ fault: "nonconforming", alert: "bad_certificate" });
+    });
 
-  test("is refused by those of RFC 5280 too (§4.2.1.1), and verified without rules of form", () => {
-    expect(refusalOf(peer, { conformance: "rfc5280" }).fault).toBe("nonconforming");
-    expect(verdictOf(peer, { conformance: "none" }).trust).toBe("verified");
+    test("is refused by those of RFC 5280 too (§4.2.1.1), and verified without rules of form", () => {
+      expect(refusalOf(peer, { conformance: "rfc5280" }).fault).toBe("nonconforming");
+      expect(verdictOf(peer, { conformance: "none" }).trust).toBe("verified");
+    });
   });
 
   test("whose common name is no name of the server passes by the rules of RFC 5280, and not by those of the Web PKI", () => {
@@ -244,106 +228,6 @@ describe("a chain of a private authority without authorityKeyIdentifier", () => 
     expect(verdictOf(other, { conformance: "rfc5280" }).trust).toBe("verified");
   });
 });
-
-describe("stapling", () => {
-  const good = stapleOf(server);
-  const forRevoked = stapleOf(server, { certStatus: revoked() });
-  const byNobody = forRevoked.with(forRevoked.length - 1, 0);
-  const outdated = stapleOf(stapler, { nextUpdate: overNextUpdate() });
-  const of = (leaf: Issued, ocspResponse: Uint8Array | null) =>
-    presented([leaf, authority], { ocspResponse });
-
-  test.each<{
-    what: string;
-    peer: PresentedPeer;
-    honour: string;
-    require: string;
-    ignore?: string;
-  }>([
-    { what: "no response", peer: of(server, null), honour: "verified", require: "missing-status" },
-    { what: "a good response", peer: of(server, good), honour: "verified", require: "verified" },
-    {
-      what: "one that says revoked",
-      peer: of(server, stapleOf(server, { certStatus: revoked() })),
-      honour: "revoked",
-      require: "revoked",
-    },
-    {
-      what: "one that says unknown",
-      peer: of(server, stapleOf(server, { certStatus: UNKNOWN })),
-      honour: "verified",
-      require: "bad-status",
-    },
-    {
-      what: "one that says revoked, and does not verify",
-      peer: of(server, byNobody),
-      honour: "verified",
-      require: "bad-status",
-    },
-    {
-      what: "one about another certificate",
-      peer: of(server, stapleOf(stapler)),
-      honour: "verified",
-      require: "bad-status",
-    },
-    {
-      what: "bytes that are none",
-      peer: of(server, Uint8Array.of(1)),
-      honour: "verified",
-      require: "bad-status",
-    },
-    {
-      what: "none, though the certificate promises it",
-      peer: of(stapler, null),
-      honour: "missing-status",
-      require: "missing-status",
-    },
-    {
-      what: "a good one, as the certificate promises",
-      peer: of(stapler, stapleOf(stapler)),
-      honour: "verified",
-      require: "verified",
-    },
-    {
-      what: "an outdated one, though the certificate promises a good one",
-      peer: of(stapler, outdated),
-      honour: "bad-status",
-      require: "bad-status",
-    },
-    {
-      what: "one about another certificate, though this one promises its own",
-      peer: of(stapler, good),
-      honour: "bad-status",
-      require: "bad-status",
-    },
-  ])(
-    "$what: honour gives $honour, require $require, and ignore looks at nothing",
-    ({ peer, ...expected }) => {
-      for (const stapling of ["honour", "require"] as const) {
-        if (expected[stapling] === "verified") {
-          expect(verdictOf(peer, { stapling }).trust, stapling).toBe("verified");
-        } else {
-          const { fault, alert } = refusalOf(peer, { stapling });
-          expect(fault).toBe(expected[stapling]);
-          expect(alert).toBe(fault === "revoked" ? "certificate_revoked" : "bad_certificate_status_response");
-        }
-      }
-      expect(verdictOf(peer, { stapling: "ignore" }).trust).toBe("verified");
-      if (expected.honour === "verified") expect(verdictOf(peer).trust).toBe("verified");
-      else expect(refusalOf(peer).fault).toBe(expected.honour);
-    },
-  );
-
-  test("a response does not help a certificate without a path", () => {
-    const peer = presented([server], { ocspResponse: good });
-    expect(refusalOf(peer, { stapling: "require" }).fault).toBe("unknown-issuer");
-  });
-});
-
-/** nextUpdate, over. */
-function overNextUpdate(): Uint8Array {
-  return derExplicit(0, generalizedTime("20260714000000Z"));
-}
 
 describe("verifiers that answer late", () => {
   const signatureVerifiers = late(presented([server]).signatureVerifiers);

@@ -1,17 +1,27 @@
+import { expect } from "vitest";
+
 import { concatBytes } from "../../src/bytes.ts";
 import {
   ClientConfig,
+  type ClientHello,
   type ClientOptions,
+  type ConnectionInfo,
   ContentType,
   type PresentedPeer,
   type Rejected,
   type SessionStore,
   type Verified,
 } from "../../src/index.ts";
-import { describeHandshake } from "../../src/messages/handshake.ts";
+import { decodeHandshake, describeHandshake } from "../../src/messages/handshake.ts";
 import { toyProvider } from "../handshake/toy-provider.ts";
-import type { End } from "../support/pair.ts";
+import type { End, Pair } from "../support/pair.ts";
 import { recordsOf } from "./man-in-the-middle.ts";
+
+/** For `describe.each`: both ways in which a server can give a session, with what it is made with. */
+export const KINDS = [
+  ["by ticket", { sessionTickets: true }],
+  ["by id", { sessionTickets: false }],
+] as const;
 
 /** A clock that a test moves. */
 export class Clock {
@@ -91,3 +101,28 @@ export function messagesOf({ sent }: End): readonly Uint8Array[] {
 export function namesOf(end: End): readonly string[] {
   return messagesOf(end).map(describeHandshake);
 }
+
+/** The ClientHello that an end has sent. */
+export function helloOf(end: End): ClientHello {
+  const [raw] = messagesOf(end);
+  if (raw === undefined) throw new Error("no ClientHello");
+  return decodeHandshake("client_hello", raw);
+}
+
+/** What both sides know of their connection. */
+export function infosOf({ client, server }: Pair): readonly (ConnectionInfo | null)[] {
+  return [client.engine.info, server.engine.info];
+}
+
+/** Both sides say that the connection was resumed, or that it was not. */
+export function expectResumed(pair: Pair, resumed: boolean): void {
+  expect(infosOf(pair).map((info) => info?.resumed)).toEqual([resumed, resumed]);
+}
+
+/** What a server says in clear in a full handshake, apart from a ticket. */
+export const FULL_FLIGHT = [
+  "server_hello",
+  "certificate",
+  "server_key_exchange",
+  "server_hello_done",
+] as const;

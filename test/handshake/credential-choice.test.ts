@@ -96,9 +96,9 @@ describe("tiersOf", () => {
     ]);
   });
 
-  test("weighs the name more than signatures, and these more than authorities", () => {
+  test("weighs the name more than authorities, and these more than signatures", () => {
     const wish = { certificateSchemes: [rsa_pkcs1_sha256], authorities: [byEcdsa.name] };
-    expect(tiersOf([c, b, a], { ...wish, serverName: "a.test" })).toEqual([[a], [b], [c]]);
+    expect(tiersOf([b, c, a], { ...wish, serverName: "a.test" })).toEqual([[a], [c], [b]]);
   });
 
   test("passes a chain over that cannot be read, and keeps it as a last choice", () => {
