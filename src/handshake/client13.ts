@@ -200,13 +200,16 @@ function* checkHelloRetryRequest(
 
 /**
  * The PSK that the server has taken, if it has. RFC 8446 §4.2.11.
- * @throws {TlsAlert} illegal_parameter for one that was not offered, or that the suite is not for.
+ * @throws {TlsAlert} unsupported_extension for an answer to what was not offered at all; illegal_parameter for a PSK that was not, or that the
+ * suite is not for.
  */
 function chosenPsk(
-  { psks }: ClientOffer,
-  { extensions: { preSharedKey: index } }: ServerHello,
+  { psks, hello }: ClientOffer,
+  { extensions }: ServerHello,
   suite: Tls13CipherSuite,
 ): OfferedPsk | undefined {
+  checkSolicited("ServerHello", extensions.order ?? [], extensions.unknown, hello.extensions.order ?? []);
+  const { preSharedKey: index } = extensions;
   if (index === undefined) return undefined;
   const psk = psks[index];
   if (psk === undefined)
@@ -245,12 +248,6 @@ function* exchangeKeys(
   suite: Tls13CipherSuite,
   psk: OfferedPsk | undefined,
 ): Flow<Keys> {
-  checkSolicited(
-    "ServerHello",
-    extensions.order ?? [],
-    extensions.unknown,
-    offer.hello.extensions.order ?? [],
-  );
   const { keyShare } = extensions;
   const early = psk?.early ?? new EarlySecret(suite.hash);
   if (keyShare === undefined) {
