@@ -61,7 +61,8 @@ export function credential(options: CredentialOptions): Credential {
 
 /** Where one credential may stand for a list of them. */
 export function listOf(given: Credential | readonly Credential[]): readonly Credential[] {
-  return given instanceof Array ? given : [given];
+  // `isArray` does not tell a readonly array from the rest.
+  return Array.isArray(given) ? (given as readonly Credential[]) : [given as Credential];
 }
 
 /**
