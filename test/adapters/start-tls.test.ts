@@ -110,9 +110,9 @@ describe("what articles 1 and 2 observe", () => {
     client.abort();
   });
 
-  test("a flight of the handshake is one write", async () => {
+  test("a flight of the handshake is one write, and so are all tickets behind it", async () => {
     const { clientStream, serverStream } = await securePair(configs);
-    expect(serverStream.written.length).toBe(1);
+    expect(serverStream.written.length).toBe(2);
     expect(clientStream.written.length).toBe(2);
     clientStream.destroy();
   });

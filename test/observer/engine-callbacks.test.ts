@@ -20,6 +20,8 @@ interface Case extends Course {
   readonly client?: Partial<ClientOptions>;
   readonly server?: Partial<ServerOptions>;
   readonly helloRetried?: true;
+  /** The connection is the second one, and resumes the session of the first. */
+  readonly resumed?: true;
   /** Descriptions of the alerts of both sides. */
   readonly alerts: Readonly<Record<Side, readonly number[]>>;
   /** How many events the callbacks of both sides report. */
@@ -37,12 +39,12 @@ const nobody: ServerTrust & ClientTrust = {
 };
 
 const cases: readonly Case[] = [
-  { name: "full handshake", alerts: noAlerts, events: 44 },
+  { name: "full handshake", alerts: noAlerts, events: 56 },
   {
     name: "full handshake without middlebox compatibility",
     client: { middleboxCompatibility: false, cipherSuites: ["TLS_AES_128_GCM_SHA256"] },
     alerts: noAlerts,
-    events: 38,
+    events: 50,
   },
   {
     name: "data, and close_notify both ways",
@@ -58,7 +60,7 @@ const cases: readonly Case[] = [
       await pair.run();
     },
     alerts: { client: [0], server: [0] },
-    events: 64,
+    events: 76,
   },
   {
     name: "HelloRetryRequest for another group",
@@ -66,7 +68,7 @@ const cases: readonly Case[] = [
     server: { groups: ["secp256r1"] },
     helloRetried: true,
     alerts: noAlerts,
-    events: 52,
+    events: 64,
   },
   {
     name: "HelloRetryRequest with a cookie, without middlebox compatibility",
@@ -74,28 +76,51 @@ const cases: readonly Case[] = [
     server: { groups: ["secp384r1"], helloRetryCookie: true },
     helloRetried: true,
     alerts: noAlerts,
-    events: 46,
+    events: 58,
   },
   {
     name: "client with a certificate",
     client: { clientCredential },
     server: { clientAuth: { mode: "require", ...askClient } },
     alerts: noAlerts,
-    events: 62,
+    events: 74,
   },
   {
     name: "client that is asked and has no certificate",
     server: { clientAuth: { mode: "request", ...askClient } },
     alerts: noAlerts,
-    events: 56,
+    events: 68,
   },
   {
     name: "messages over many records, and padding",
     client: { clientCredential, recordSizeLimit: 64 },
     server: { clientAuth: { mode: "require", ...askClient }, recordSizeLimit: 100, recordPadding: () => 7 },
     alerts: noAlerts,
-    events: 90,
+    events: 150,
     mayHaveMore: true,
+  },
+  { name: "resumed handshake", resumed: true, alerts: noAlerts, events: 38 },
+  {
+    name: "resumed handshake of another suite, behind HelloRetryRequest, without middlebox compatibility",
+    client: {
+      cipherSuites: ["TLS_AES_256_GCM_SHA384"],
+      groups: ["x25519", "secp256r1"],
+      keyShares: ["x25519"],
+      middleboxCompatibility: false,
+    },
+    server: { groups: ["secp256r1"], helloRetryCookie: true },
+    helloRetried: true,
+    resumed: true,
+    alerts: noAlerts,
+    events: 40,
+  },
+  {
+    name: "resumed handshake of a client with a certificate",
+    client: { clientCredential },
+    server: { clientAuth: { mode: "require", ...askClient } },
+    resumed: true,
+    alerts: noAlerts,
+    events: 38,
   },
   {
     name: "KeyUpdates of both sides, asked for and not",
@@ -113,7 +138,7 @@ const cases: readonly Case[] = [
       await pair.run();
     },
     alerts: noAlerts,
-    events: 90,
+    events: 102,
   },
   {
     name: "client that refuses the server's certificate",
@@ -159,7 +184,9 @@ describe.each([
   ["single bytes", byteByByte],
 ] as const)("the message callback of an engine, over %s,", (_name, split) => {
   test.each(cases)("reports what an observer sees: $name", async (one) => {
-    const { pair, observer, reported } = await new WatchedPeers(one.client, one.server).connect(one, split);
+    const peers = new WatchedPeers(one.client, one.server);
+    if (one.resumed) await peers.connect(one, split);
+    const { pair, observer, reported } = await peers.connect(one, split);
     expect(observer.pending).toBe(0);
     expect(observer.alerts.client.map(([, description]) => description)).toEqual(one.alerts.client);
     expect(observer.alerts.server.map(([, description]) => description)).toEqual(one.alerts.server);
@@ -167,6 +194,7 @@ describe.each([
     if (one.refused === undefined) {
       expect(observer.finished).toEqual({ client: true, server: true });
       expect(pair.client.engine.info?.helloRetried).toBe(one.helloRetried ?? false);
+      expect(pair.client.engine.info?.resumed).toBe(one.resumed ?? false);
     }
     const observed = (side: Side, direction?: string) =>
       observer.events
@@ -205,5 +233,6 @@ test("a client writes ChangeCipherSpec behind the ServerHello, where OpenSSL wri
     "read 256/20",
     ...serverFlight,
     ...protectedMessage("write", 20),
+    ...[4, 4].flatMap((type) => protectedMessage("read", type)),
   ]);
 });
