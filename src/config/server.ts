@@ -6,6 +6,7 @@ import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
 import type { ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
+import { checkEarlyData, type EarlyDataOptions } from "./replay-store.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
 import { TicketKeys } from "./ticket-keys.ts";
 import type { ClientTrust } from "./trust.ts";
@@ -91,6 +92,8 @@ export interface ServerOptions extends SettingsOptions {
   readonly ticketCount?: number;
   /** How long a ticket can be used, in seconds, 1..604800. With `"stored"` and session ids too. Default: 7200. */
   readonly ticketLifetimeSeconds?: number;
+  /** Takes early data of clients that resume a session, as events `early-data`. Default: none is taken. */
+  readonly earlyData?: EarlyDataOptions;
   /** Looks a pre-shared key up by what a client calls it; null if there is none. Such clients are shown no certificate, and show none. */
   readonly findPsk?: (identity: Uint8Array) => Awaitable<ExternalPsk | null>;
 }
@@ -111,6 +114,7 @@ export class ServerConfig {
   readonly ticketCount: number;
   readonly ticketLifetimeSeconds: number;
   readonly findPsk: ServerOptions["findPsk"];
+  readonly earlyData: EarlyDataOptions | undefined;
   readonly #options: ServerOptions;
 
   /** @throws {ConfigError} naming the option, its value and what is allowed. */
@@ -142,6 +146,7 @@ export class ServerConfig {
       1,
       7 * 24 * 3600,
     );
+    this.earlyData = checkEarlyData(options.earlyData);
     this.findPsk = checkFunction("findPsk", options.findPsk);
     this.#options = ownOptions(options);
     Object.freeze(this);

@@ -57,11 +57,13 @@ export class TlsConnection {
    * Starts the handshake: a client's first flight is output already.
    *
    * @param isAborting whether a hook has asked for the end, which will come as a call of {@link abort}.
+   * @param earlyData what a client has to say before the handshake; owned.
    */
   constructor(
     config: ClientConfig | ServerConfig,
     notTlsKind: NotTlsError["kind"],
     isAborting: () => boolean,
+    earlyData?: Uint8Array,
   ) {
     this.#isAborting = isAborting;
     const { settings } = config;
@@ -74,7 +76,7 @@ export class TlsConnection {
     this.#writer = new WriteHalf(this.#records, this.#hooks, settings.limits.queuedWriteBytes);
     if (config.role === "client") this.#records.plaintextVersion = ProtocolVersion.TLSv1;
     this.#joiner = new HandshakeJoiner(settings.limits.handshakeMessageBytes);
-    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, config, isAborting);
+    this.#port = new EnginePort(this.#records, this.#joiner, this.#hooks, config, isAborting, earlyData);
     this.#postEvents = {
       session: (session, index) => {
         this.#events.push({ type: "session", session });
@@ -288,11 +290,13 @@ export class TlsConnection {
   }
 
   #receiveData(data: Uint8Array): TlsEvent | undefined {
-    if (this.#established === undefined)
+    const isEarly = this.#established === undefined;
+    if (isEarly && !this.#port.takesEarlyData(data.length))
       throw new TlsAlert("unexpected_message", "application data during the handshake");
     if (!this.#joiner.isAligned)
       throw new TlsAlert("unexpected_message", "application data inside of a handshake message");
     if (data.length === 0) return undefined;
+    if (isEarly) return { type: "early-data", data };
     this.#messagesWithoutData = 0;
     return { type: "data", data };
   }
@@ -339,6 +343,9 @@ export class TlsConnection {
     const established = state.value;
     this.#established = established;
     const writeKeys = this.#startPostHandshake(established);
+    const { earlyData } = this.#port;
+    if (earlyData !== undefined && earlyData.length > 0 && !established.info.earlyDataAccepted)
+      this.#events.push({ type: "early-data-rejected", data: earlyData });
     this.#events.push({ type: "handshake-complete", info: established.info });
     this.#writer.open(writeKeys);
   }

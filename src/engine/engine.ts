@@ -14,6 +14,15 @@ import { NEED_DATA, type TlsEvent } from "./events.ts";
  */
 export type Unread = Uint8Array | "none";
 
+/** What one connection of a client begins with. */
+export interface ClientStartOptions {
+  /**
+   * Goes out with the first flight if a session allows it, in one piece; otherwise, and when the server does not take it, it comes back as the
+   * event `early-data-rejected`. It has no forward secrecy, and an attacker may repeat it: RFC 8446 §8. Copied.
+   */
+  readonly earlyData?: Uint8Array;
+}
+
 /** Where an engine stands. */
 export type EngineState = "plaintext" | "handshaking" | "open" | "closed";
 
@@ -47,8 +56,8 @@ export class TlsEngine {
   #hookErrors: unknown[] = [];
 
   /** A client that speaks TLS from the first byte; its first flight is output already. */
-  static client(config: ClientConfig): TlsEngine {
-    return TlsEngine.#started(config, "client");
+  static client(config: ClientConfig, options: ClientStartOptions = {}): TlsEngine {
+    return TlsEngine.#started(config, "client", options);
   }
 
   /** A server that speaks TLS from the first byte. */
@@ -76,11 +85,15 @@ export class TlsEngine {
     return new TlsProtocol(app, engine, null, options);
   }
 
-  static #started(config: ClientConfig | ServerConfig, role: "client" | "server"): TlsEngine {
+  static #started(
+    config: ClientConfig | ServerConfig,
+    role: "client" | "server",
+    options: ClientStartOptions = {},
+  ): TlsEngine {
     if (config?.role !== role)
       throw new TypeError(`a ${role} needs a ${role === "client" ? "ClientConfig" : "ServerConfig"}`);
     const engine = new TlsEngine();
-    engine.#tls = new TlsConnection(config, "not-tls", engine.#isAborting);
+    engine.#tls = new TlsConnection(config, "not-tls", engine.#isAborting, earlyDataOf(config, options));
     return engine;
   }
 
@@ -183,11 +196,12 @@ export class TlsEngine {
    *
    * @throws {TypeError} when TLS is on already, or the connection has ended. Nothing has changed then.
    */
-  upgrade(config: ClientConfig | ServerConfig, unread: Unread): void {
+  upgrade(config: ClientConfig | ServerConfig, unread: Unread, options: ClientStartOptions = {}): void {
     if (config?.role !== "client" && config?.role !== "server") {
       throw new TypeError("upgrade() needs a ClientConfig or a ServerConfig");
     }
     if (unread !== "none") checkBytes("upgrade", unread);
+    const earlyData = earlyDataOf(config, options);
     if (this.#tls !== undefined) throw new TypeError("upgrade() while TLS is on");
     if (this.#isReadOver || this.#isWriteOver)
       throw new TypeError("upgrade() after the end of the connection");
@@ -195,7 +209,7 @@ export class TlsEngine {
     try {
       const received = this.#plaintextInput;
       this.#plaintextInput = [];
-      this.#tls = new TlsConnection(config, "plaintext-after-upgrade", this.#isAborting);
+      this.#tls = new TlsConnection(config, "plaintext-after-upgrade", this.#isAborting, earlyData);
       if (unread !== "none") this.#tls.receive(unread);
       for (const bytes of received) this.#tls.receive(bytes);
       if (this.#isEof) this.#tls.receiveEof();
@@ -393,4 +407,15 @@ function available(type: string, binding: Uint8Array | null): Uint8Array {
 
 function checkBytes(method: string, bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`${method}() takes a Uint8Array`);
+}
+
+/** @throws {TypeError} for early data of a server, or what is no bytes. */
+function earlyDataOf(
+  { role }: ClientConfig | ServerConfig,
+  { earlyData }: ClientStartOptions,
+): Uint8Array | undefined {
+  if (earlyData === undefined) return undefined;
+  checkBytes("earlyData", earlyData);
+  if (role === "server") throw new TypeError("a server has no early data to send");
+  return new Uint8Array(earlyData);
 }

@@ -23,6 +23,16 @@ export type CloseReason =
 export type TlsEvent =
   /** Received application data: one record of it, or the plaintext before TLS. A view, valid until the next call of the engine. */
   | { readonly type: "data"; readonly data: Uint8Array }
+  /**
+   * Application data that came before the handshake has ended, as `earlyData` of the config allows: whoever has seen it on the way may send it
+   * again, so nothing must come of it that must not happen twice. A view, valid until the next call of the engine. RFC 8446 §8.
+   */
+  | { readonly type: "early-data"; readonly data: Uint8Array }
+  /**
+   * The early data that was given was not taken, or could not be sent, and is the receiver's again. It may be written now, if it is fit
+   * for this connection: the server may be another one than the session was made with.
+   */
+  | { readonly type: "early-data-rejected"; readonly data: Uint8Array }
   /** The handshake waits for a hook. Stop reading from the transport, and call `nextEvent()` again after `done`, which never rejects. */
   | { readonly type: "pending"; readonly done: Promise<void> }
   /** What was written before goes out now. */

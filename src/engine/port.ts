@@ -20,6 +20,7 @@ import type { Hooks } from "./hooks.ts";
 export class EnginePort implements RecordPort {
   readonly random: Random;
   readonly now: () => number;
+  readonly earlyData: Uint8Array | undefined;
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #hooks: Hooks;
@@ -30,6 +31,7 @@ export class EnginePort implements RecordPort {
   #version: TlsVersion | undefined;
   #dropsChangeCipherSpec = false;
   #helloRequests = 0;
+  #earlyDataLeft: number | undefined;
 
   constructor(
     records: RecordLayer,
@@ -37,8 +39,10 @@ export class EnginePort implements RecordPort {
     hooks: Hooks,
     { role, settings }: ClientConfig | ServerConfig,
     isAborting: () => boolean,
+    earlyData: Uint8Array | undefined,
   ) {
     this.#isAborting = isAborting;
+    this.earlyData = earlyData;
     this.#records = records;
     this.#joiner = joiner;
     this.#hooks = hooks;
@@ -117,7 +121,7 @@ export class EnginePort implements RecordPort {
 
   protectReads(suite: Tls13CipherSuite, secret: TrafficSecret, stage: ReadStage): void {
     this.#checkAlive();
-    const isHandshake = stage === "handshake";
+    const isHandshake = stage !== "application";
     const keys = secret.trafficKeys(suite.aead);
     this.#records.protectReads(new ReadProtection13(suite, keys), { plaintextAlertAllowed: isHandshake });
     wipe(keys.key, keys.iv);
@@ -129,6 +133,32 @@ export class EnginePort implements RecordPort {
     const keys = secret.trafficKeys(suite.aead);
     this.#records.protectWrites(new WriteProtection13(suite, keys));
     wipe(keys.key, keys.iv);
+  }
+
+  unprotectWrites(): void {
+    this.#checkAlive();
+    this.#records.unprotectWrites();
+  }
+
+  sendEarlyData(data: Uint8Array): void {
+    this.#checkAlive();
+    this.#records.write(ContentType.application_data, data);
+  }
+
+  acceptEarlyData(bytes: number | undefined): void {
+    this.#earlyDataLeft = bytes;
+  }
+
+  /**
+   * Counts early data that has come. @returns false when none is due.
+   * @throws {TlsAlert} unexpected_message when there is more of it than was allowed. RFC 8446 §4.2.10.
+   */
+  takesEarlyData(length: number): boolean {
+    if (this.#earlyDataLeft === undefined) return false;
+    this.#earlyDataLeft -= length;
+    if (this.#earlyDataLeft < 0)
+      throw new TlsAlert("unexpected_message", "the client sent more early data than its ticket allows");
+    return true;
   }
 
   protectReads12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void {

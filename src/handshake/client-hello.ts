@@ -11,6 +11,7 @@ import {
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
 import type { OfferedPsks } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
+import { type EarlyOffer, mayOfferEarlyData, sendEarlyData } from "./early-data.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import { alpnBytes, serverNameList } from "./negotiate.ts";
@@ -30,6 +31,8 @@ export interface ClientOffer {
   readonly session: OfferedSession | undefined;
   /** The PSKs of TLS 1.3 that are offered, in this order. */
   readonly psks: readonly OfferedPsk[];
+  /** Early data that went out behind it. */
+  readonly early: EarlyOffer | undefined;
 }
 
 /** The first ClientHello. RFC 8446 §4.1.2. Randomness is drawn in this order: random, session id, one key per share. */
@@ -79,10 +82,15 @@ export function* sendClientHello(
         pskKeyExchangeModes: Uint8Array.from(settings.pskModes, (mode) => PskKeyExchangeMode[mode]),
         keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
       }),
+      ...(mayOfferEarlyData(config, io, psks) && { earlyData: true as const }),
       ...(psks.length > 0 && { preSharedKey: offeredPsks(psks, io.now()) }),
     },
   };
-  return { hello: send(config, io, hello, psks), unshaped: hello, shares, session, psks };
+  const sent = send(config, io, hello, psks);
+  const [psk] = psks;
+  const announced = psk !== undefined && psk.resumes !== null && sent.extensions.earlyData === true;
+  const early = announced ? sendEarlyData(config, io, sent, psk, psk.resumes.state) : undefined;
+  return { hello: sent, unshaped: hello, shares, session, psks, early };
 }
 
 /** A session's own id; a new one beside a ticket, whose echo tells that it was accepted (RFC 5077 §3.4); or one for middleboxes. */
@@ -119,8 +127,8 @@ export interface RetryRequest {
 }
 
 /**
- * The second ClientHello: the first one with the key share and the cookie that the server asked for, and without the PSKs that the server's
- * suite leaves no use for. RFC 8446 §4.1.2.
+ * The second ClientHello: the first one with the key share and the cookie that the server asked for, without the PSKs that the server's suite
+ * leaves no use for, and without early data. RFC 8446 §4.1.2.
  */
 export function sendSecondClientHello(
   config: ClientConfig,
@@ -130,7 +138,7 @@ export function sendSecondClientHello(
   { hash }: Tls13CipherSuite,
 ): ClientOffer {
   const psks = first.psks.filter((psk) => psk.hash.name === hash.name);
-  const { preSharedKey, ...kept } = first.unshaped.extensions;
+  const { preSharedKey, earlyData, ...kept } = first.unshaped.extensions;
   const hello: ClientHello = {
     ...first.unshaped,
     extensions: {
@@ -147,6 +155,7 @@ export function sendSecondClientHello(
     shares: share === undefined ? first.shares : [share],
     session: first.session,
     psks,
+    early: undefined,
   };
 }
 

@@ -24,6 +24,9 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
   const answer = yield* receiveUnrecorded("server_hello", "hello_retry_request", "tls12_server_hello");
   if (answer.name === "tls12_server_hello") {
     checkServerVersion(versions, answer.body);
+    // Nobody who has given a ticket for early data speaks an older version (RFC 8446 §D.3).
+    if (offer.early !== undefined)
+      throw new TlsAlert("protocol_version", "server chose TLS 1.2 although early data was sent to it");
     io.startVersion("TLSv1.2");
     return yield* clientHandshake12(config, io, offer, answer);
   }

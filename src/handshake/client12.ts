@@ -247,6 +247,7 @@ function established(
       resumed: resumed !== undefined,
       helloRetried: false,
       extendedMainSecret,
+      earlyDataAccepted: false,
       peer,
     },
     exporter,

@@ -13,6 +13,7 @@ import {
   sendAuthentication,
 } from "./authentication.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
+import { isEarlyDataTaken } from "./early-data.ts";
 import type { Authenticated, Established13, Origin } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
@@ -25,20 +26,22 @@ import { checkCertificateRequest, checkEncryptedExtensions, checkServerHello } f
 
 /**
  * The client's side of RFC 8446 §2, figure 1 (and figure 2, when the server asks for a second ClientHello; and figure 3, when it takes a
- * PSK that was offered: then it proves who it is by its Finished, and the messages marked + are left out).
+ * PSK that was offered: then it proves who it is by its Finished, and the messages marked - are left out, those marked + possible).
  *
  * ```
- * ClientHello            -------->
+ * ClientHello
+ * (Application Data*+)   -------->
  *                                         HelloRetryRequest*
  * ClientHello*           -------->
  *                                                ServerHello
  *                                      {EncryptedExtensions}
- *                                     {CertificateRequest*+}
- *                                             {Certificate+}
- *                                       {CertificateVerify+}
+ *                                     {CertificateRequest*-}
+ *                                             {Certificate-}
+ *                                       {CertificateVerify-}
  *                        <--------                {Finished}
- * {Certificate*+}
- * {CertificateVerify*+}
+ * (EndOfEarlyData+)
+ * {Certificate*-}
+ * {CertificateVerify*-}
  * {Finished}             -------->
  * ```
  */
@@ -55,12 +58,17 @@ export function* clientHandshake13(
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
   io.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.serverTraffic.bytes);
   io.protectReads(suite, handshake.serverTraffic, "handshake");
-  // ChangeCipherSpec goes before the first protected record (RFC 8446 §D.4), which may be an alert.
-  if (offer.hello.legacySessionId.length > 0 && !helloRetried) io.sendChangeCipherSpec();
-  io.protectWrites(suite, handshake.clientTraffic);
+  // ChangeCipherSpec goes before the first protected record (RFC 8446 §D.4), which may be an alert; with early data it has gone out already.
+  if (offer.hello.legacySessionId.length > 0 && first.early === undefined && !helloRetried)
+    io.sendChangeCipherSpec();
+  // Early data can only be taken with the first PSK; its keys stay until EndOfEarlyData (RFC 8446 §4.5).
+  const early = psk !== undefined && psk === offer.psks[0] ? offer.early : undefined;
+  if (early === undefined) io.protectWrites(suite, handshake.clientTraffic);
 
   const encryptedExtensions = yield* io.receive("encrypted_extensions");
   const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer.hello);
+  const earlyDataAccepted = isEarlyDataTaken(encryptedExtensions.body, early, suite, alpn);
+  if (early !== undefined && !earlyDataAccepted) io.protectWrites(suite, handshake.clientTraffic);
   const { recordSizeLimit } = encryptedExtensions.body.extensions;
   if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));
   if (recordSizeLimit !== undefined && config.recordSizeLimit !== undefined)
@@ -81,6 +89,10 @@ export function* clientHandshake13(
   io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   io.protectReads(suite, main.serverTraffic, "application");
 
+  if (earlyDataAccepted) {
+    io.send("end_of_early_data", {});
+    io.protectWrites(suite, handshake.clientTraffic);
+  }
   if (certificateRequest !== undefined) yield* answerCertificateRequest(config, io, certificateRequest);
   io.send("finished", { verifyData: handshake.clientTraffic.finished(io.transcript.digest()) });
   io.protectWrites(suite, main.clientTraffic);
@@ -103,6 +115,7 @@ export function* clientHandshake13(
       resumed: psk !== undefined && psk.resumes !== null,
       helloRetried,
       extendedMainSecret: true,
+      earlyDataAccepted,
       peer: server.peer,
     },
     bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(serverCertificate) },
@@ -141,7 +154,8 @@ function* exchangeHellos(
   io.transcript.add(answer.raw);
   io.expectFlightEnd();
   const request = yield* checkHelloRetryRequest(config, io, first, answer.body);
-  if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
+  if (first.early !== undefined) io.unprotectWrites();
+  else if (first.hello.legacySessionId.length > 0) io.sendChangeCipherSpec();
   const offer = sendSecondClientHello(config, io, first, request, suite);
   const second = yield* io.receive("server_hello", "tls12_server_hello");
   if (second.name === "tls12_server_hello") {

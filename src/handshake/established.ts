@@ -42,6 +42,8 @@ export interface ConnectionInfo {
   readonly helloRetried: boolean;
   /** Whether the keys are bound to the whole handshake, as they always are in TLS 1.3. RFC 7627. */
   readonly extendedMainSecret: boolean;
+  /** Whether early data was sent and taken. */
+  readonly earlyDataAccepted: boolean;
   readonly peer: PeerIdentity;
 }
 

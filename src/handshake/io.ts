@@ -23,6 +23,8 @@ export type Received<K extends HandshakeName> = {
 export type KeyLogLabel =
   /** The main secret of TLS 1.2. */
   | "CLIENT_RANDOM"
+  | "CLIENT_EARLY_TRAFFIC_SECRET"
+  | "EARLY_EXPORTER_SECRET"
   | "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
   | "SERVER_HANDSHAKE_TRAFFIC_SECRET"
   | "CLIENT_TRAFFIC_SECRET_0"
@@ -49,6 +51,14 @@ export interface RecordPort {
   protectWrites(suite: Tls13CipherSuite, secret: TrafficSecret): void;
   protectReads12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void;
   protectWrites12(suite: Tls12CipherSuite, keys: Tls12Keys, encryptThenMac: boolean): void;
+  /** Writes plaintext again: a second ClientHello behind early data. */
+  unprotectWrites(): void;
+  /** What a client has to say before the handshake, borrowed; undefined for nothing. */
+  readonly earlyData: Uint8Array | undefined;
+  /** Queues early data under the current write keys. RFC 8446 §4.2.10. */
+  sendEarlyData(data: Uint8Array): void;
+  /** Takes up to `bytes` of application data during the handshake; undefined ends it. RFC 8446 §4.2.10. */
+  acceptEarlyData(bytes: number | undefined): void;
   /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
   allowChangeCipherSpec(): void;
   /** Passes over up to `bytes` of early data, until a record opens; undefined ends it. RFC 8446 §4.2.10. */
@@ -69,8 +79,8 @@ export interface Wipeable {
   wipe(): void;
 }
 
-/** Which keys protect what we read: those of the handshake, or those that follow the peer's Finished. */
-export type ReadStage = "handshake" | "application";
+/** Which keys protect what we read: those of early data, those of the handshake, or those that follow the peer's Finished. */
+export type ReadStage = "early" | "handshake" | "application";
 
 /**
  * Everything that a handshake may do to the world, besides waiting for the host. What is sent and received enters the
@@ -143,6 +153,22 @@ export class HandshakeIo {
 
   sendChangeCipherSpec(): void {
     this.#port.sendChangeCipherSpec();
+  }
+
+  get earlyData(): Uint8Array | undefined {
+    return this.#port.earlyData;
+  }
+
+  sendEarlyData(data: Uint8Array): void {
+    this.#port.sendEarlyData(data);
+  }
+
+  acceptEarlyData(bytes: number | undefined): void {
+    this.#port.acceptEarlyData(bytes);
+  }
+
+  unprotectWrites(): void {
+    this.#port.unprotectWrites();
   }
 
   startVersion(version: TlsVersion): void {

@@ -346,6 +346,7 @@ function established(
       resumed,
       helloRetried: false,
       extendedMainSecret: hello.extendedMainSecret,
+      earlyDataAccepted: false,
       peer,
     },
     exporter,

@@ -17,6 +17,7 @@ import {
   checkSecondClientHello,
   type OfferedClientHello,
 } from "./client-hello-rules.ts";
+import { acceptEarlyData } from "./early-data.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, type Received, receiveUnrecorded } from "./io.ts";
@@ -36,20 +37,22 @@ import { sendTickets } from "./tickets13.ts";
 
 /**
  * The server's side of RFC 8446 §2, figure 1 (and figure 2, when no key share is of use; and figure 3, when it takes a PSK: then the messages
- * marked + are left out).
+ * marked - are left out, those marked + possible).
  *
  * ```
- * ClientHello            -------->
+ * ClientHello
+ * (Application Data*+)   -------->
  *                                         HelloRetryRequest*
  * ClientHello*           -------->
  *                                                ServerHello
  *                                      {EncryptedExtensions}
- *                                     {CertificateRequest*+}
- *                                             {Certificate+}
- *                                       {CertificateVerify+}
+ *                                     {CertificateRequest*-}
+ *                                             {Certificate-}
+ *                                       {CertificateVerify-}
  *                        <--------                {Finished}
- * {Certificate*+}
- * {CertificateVerify*+}
+ * (EndOfEarlyData+)
+ * {Certificate*-}
+ * {CertificateVerify*-}
  * {Finished}             -------->
  *                        <--------      [NewSessionTicket*]
  * ```
@@ -68,20 +71,28 @@ export function* serverHandshake13(
   const { recordSizeLimit } = extensions;
   if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));
   const ownLimit = recordSizeLimit === undefined ? undefined : config.recordSizeLimit;
-  if (ownLimit !== undefined) io.limitReads(ownLimit);
 
+  const early = helloRetried ? undefined : yield* acceptEarlyData(config, io, hello, suite, psk, alpn);
+  if (early === undefined && ownLimit !== undefined) io.limitReads(ownLimit);
   const { handshake } = yield* exchangeKeys(io, hello, suite, exchange, psk, helloRetried);
   const clientRandom = hello.body.random;
   io.logSecret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.clientTraffic.bytes);
   io.logSecret("SERVER_HANDSHAKE_TRAFFIC_SECRET", clientRandom, handshake.serverTraffic.bytes);
   io.protectWrites(suite, handshake.serverTraffic);
-  io.protectReads(suite, handshake.clientTraffic, "handshake");
+  if (early === undefined) {
+    io.protectReads(suite, handshake.clientTraffic, "handshake");
+  } else {
+    io.skipEarlyData(undefined);
+    io.protectReads(suite, early.traffic, "early");
+    io.acceptEarlyData(config.earlyData?.maxBytes);
+  }
 
   io.send("encrypted_extensions", {
     extensions: {
       ...(hello.serverName !== null && { serverName: true as const }),
       ...(alpn !== null && { applicationLayerProtocolNegotiation: [alpnBytes(alpn)] }),
       ...(ownLimit !== undefined && { recordSizeLimit: ownLimit }),
+      ...(early !== undefined && { earlyData: true as const }),
     },
   });
   if (choice !== undefined) {
@@ -99,6 +110,13 @@ export function* serverHandshake13(
   io.logSecret("EXPORTER_SECRET", clientRandom, main.exporter.bytes);
   io.protectWrites(suite, main.serverTraffic);
 
+  if (early !== undefined) {
+    yield* io.receive("end_of_early_data");
+    io.acceptEarlyData(undefined);
+    // The client learns of the limit behind its early data.
+    if (ownLimit !== undefined) io.limitReads(ownLimit);
+    io.protectReads(suite, handshake.clientTraffic, "handshake");
+  }
   const client =
     psk === undefined
       ? yield* receiveClientAuthentication(config, setup.clientAuth, io)
@@ -144,6 +162,7 @@ export function* serverHandshake13(
       resumed: psk !== undefined && psk.resumes !== null,
       helloRetried,
       extendedMainSecret: true,
+      earlyDataAccepted: early !== undefined,
       peer: client.peer,
     },
     bindings: { tlsUnique: null, serverEndPoint: () => endPoint?.slice() ?? null },

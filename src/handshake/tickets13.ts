@@ -29,6 +29,7 @@ export function sendTickets(
   resumption: ResumptionSecret,
   session: NewServerSession13,
 ): void {
+  const maxBytes = config.earlyData?.maxBytes;
   const now = nowSeconds(io);
   const left = session.createdAtSeconds + MAX_LIFETIME_SECONDS - now;
   const ticketLifetime = Math.min(config.ticketLifetimeSeconds, left);
@@ -45,7 +46,7 @@ export function sendTickets(
       preSharedKey,
       ticketAtMs: io.now(),
       ageAdd: ticketAgeAdd,
-      maxEarlyDataBytes: null,
+      maxEarlyDataBytes: maxBytes ?? null,
       lifetimeSeconds: now - session.createdAtSeconds + ticketLifetime,
       ocspResponse: null,
       signedCertificateTimestamps: [],
@@ -53,12 +54,13 @@ export function sendTickets(
     wipe(preSharedKey);
     const ticket = ticketFor(config, io, state);
     if (ticket === undefined) return;
+    const extensions = maxBytes === undefined ? {} : { earlyData: maxBytes };
     io.sendUnrecorded("new_session_ticket", {
       ticketLifetime,
       ticketAgeAdd,
       ticketNonce,
       ticket,
-      extensions: {},
+      extensions,
     });
   }
 }

@@ -222,6 +222,12 @@ export class RecordLayer {
     this.#writeProtection = protection;
   }
 
+  /** What is written from here on is plaintext again: a second ClientHello behind early data. RFC 8446 §4.2.10. */
+  unprotectWrites(): void {
+    this.#writeProtection?.wipe();
+    this.#writeProtection = undefined;
+  }
+
   /**
    * Appends `bytes` to the output, in as many records of `type` as they take; none when they are empty. They stay the
    * caller's. A ChangeCipherSpec is never protected.
