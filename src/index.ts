@@ -32,6 +32,7 @@ export {
   type ServerSetup,
 } from "./config/server.ts";
 export { MemorySessionStore, type SessionStore } from "./config/session-store.ts";
+export { TicketKeys, type TicketKeysOptions } from "./config/ticket-keys.ts";
 export { tofu, type TofuOptions, type TofuStore } from "./config/tofu.ts";
 export { webPki, type WebPkiOptions } from "./config/web-pki.ts";
 export type { Settings, SettingsOptions, TlsVersion } from "./config/settings.ts";

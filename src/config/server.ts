@@ -1,12 +1,11 @@
 import type { AlertName } from "../alert.ts";
 import type { Awaitable } from "../awaitable.ts";
-import type { Aead, TlsCipherSuite } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
-import { TicketKeys } from "./ticket-keys.ts";
+import { sealingSuite, TicketKeys } from "./ticket-keys.ts";
 import type { ClientTrust } from "./trust.ts";
 
 /** Whether clients are asked for a certificate. */
@@ -81,10 +80,11 @@ export interface ServerOptions extends SettingsOptions {
   /** The largest inner plaintext that we take, 64..16385 bytes with the type byte. Default: not sent. RFC 8449. */
   readonly recordSizeLimit?: number;
   /**
-   * Gives sessions of TLS 1.2 to clients as tickets (RFC 5077), sealed with a key that this config makes and keeps to itself; clients that
-   * take no tickets get session ids, if there is a `sessionStore`. Default: true.
+   * Gives sessions of TLS 1.2 to clients as tickets (RFC 5077), sealed with keys that this config makes and keeps to itself, or with
+   * {@link TicketKeys} that it shares with other configs and machines; clients that take no tickets get session ids, if there is a
+   * `sessionStore`. Default: true.
    */
-  readonly sessionTickets?: boolean;
+  readonly sessionTickets?: boolean | TicketKeys;
 }
 
 /** A validated, immutable server configuration; one value serves any number of connections. */
@@ -120,7 +120,7 @@ export class ServerConfig {
     }
     this.helloRetryCookie = options.helloRetryCookie ?? false;
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
-    this.ticketKeys = (options.sessionTickets ?? true) ? ticketKeysFor(this.settings) : null;
+    this.ticketKeys = ticketKeysFor(options.sessionTickets ?? true, this.settings);
     this.#options = ownOptions(options);
     Object.freeze(this);
   }
@@ -131,22 +131,15 @@ export class ServerConfig {
   }
 }
 
-/** Sealed with what the provider has that is strongest; any suite with an AEAD will do. */
-function ticketKeysFor({ provider, random }: Settings): TicketKeys | null {
-  for (const suite of provider.cipherSuites) {
-    const aead = aeadOf(suite);
-    if (aead?.keyLength === 32) return new TicketKeys(aead, suite.hash, random);
-  }
-  for (const suite of provider.cipherSuites) {
-    const aead = aeadOf(suite);
-    if (aead !== undefined) return new TicketKeys(aead, suite.hash, random);
-  }
-  return null;
-}
-
-function aeadOf(suite: TlsCipherSuite): Aead | undefined {
-  if (suite.version === "TLSv1.3") return suite.aead;
-  return suite.protection.kind === "aead" ? suite.protection.aead : undefined;
+/** Tickets are there by default, as far as the provider has an AEAD to seal them with. */
+function ticketKeysFor(
+  sessionTickets: boolean | TicketKeys,
+  { provider, random }: Settings,
+): TicketKeys | null {
+  if (sessionTickets instanceof TicketKeys) return sessionTickets;
+  if (typeof sessionTickets !== "boolean")
+    throw new ConfigError("sessionTickets", sessionTickets, "true, false, or TicketKeys");
+  return sessionTickets && sealingSuite(provider) !== undefined ? new TicketKeys({ provider, random }) : null;
 }
 
 /** @throws {ConfigError} for a mode without a policy, or with two; and for authorities that do not fit. */

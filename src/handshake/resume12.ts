@@ -157,7 +157,7 @@ export function* findOfferedSession(
 /** What a server puts into a session. */
 export type NewServerSession = Omit<ServerSession12, "role" | "createdAtSeconds" | "lifetimeSeconds">;
 
-/** A ticket with the session in it, which is empty when the session is too large for one. RFC 5077 §3.3. */
+/** A ticket with the session in it, which is empty when there can be none: the session is too large, or the keys give none. RFC 5077 §3.3. */
 export function sealTicket(
   { ticketKeys }: ServerConfig,
   io: HandshakeIo,
@@ -165,9 +165,9 @@ export function sealTicket(
 ): { readonly ticketLifetimeHint: number; readonly ticket: Uint8Array } {
   const state = encodeServerSession(io, session, TICKET_LIFETIME_SECONDS);
   const none = ticketKeys === null || state.length > MAX_TICKET_STATE_LENGTH;
-  const ticket = none ? new Uint8Array() : ticketKeys.seal(state, io.random);
+  const ticket = none ? new Uint8Array() : ticketKeys.seal(state, io.random, io.now());
   wipe(state);
-  return { ticketLifetimeHint: none ? 0 : TICKET_LIFETIME_SECONDS, ticket };
+  return { ticketLifetimeHint: ticket.length === 0 ? 0 : TICKET_LIFETIME_SECONDS, ticket };
 }
 
 /** Keeps a session under its id. Nothing waits for the store. */
@@ -226,7 +226,7 @@ function* offeredState(
 ): Flow<Session12 | null> {
   const { sessionTicket } = body.extensions;
   if (sessionTicket !== undefined && sessionTicket.length > 0 && ticketKeys !== null) {
-    const bytes = ticketKeys.open(sessionTicket);
+    const bytes = ticketKeys.open(sessionTicket, io.now());
     return bytes === null ? null : readState(bytes, io);
   }
   if (body.legacySessionId.length === 0 || sessionStore === null) return null;
