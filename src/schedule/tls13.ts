@@ -24,7 +24,7 @@ import { TrafficSecret, verifyData } from "./traffic.ts";
  *           v
  * PSK ->  HKDF-Extract = Early Secret
  *           |
- *           +-----> Derive-Secret(., "ext binder" | "res binder", "")
+ *           +-----> Derive-Secret(., "ext binder" | "res binder" | "imp binder", "")
  *           |                     = binder_key
  *           |
  *           +-----> Derive-Secret(., "c e traffic", ClientHello)
@@ -52,13 +52,14 @@ export class EarlySecret {
   }
 
   /**
-   * The PskBinderEntry for this PSK. RFC 8446 §4.2.11.2.
+   * The PskBinderEntry for this PSK. RFC 8446 §4.2.11.2, RFC 9258 §5.2.
    *
-   * @param kind `"resumption"` for a PSK from a ticket, `"external"` for one that was agreed on elsewhere.
+   * @param kind `"resumption"` for a PSK from a ticket, `"external"` for one that was agreed on elsewhere, `"imported"` for one that was
+   * derived from such a one.
    * @param truncatedClientHelloHash Transcript-Hash up to the ClientHello's `binders`, which are left out.
    */
-  binder(kind: "external" | "resumption", truncatedClientHelloHash: Uint8Array): Uint8Array {
-    const label = kind === "external" ? "ext binder" : "res binder";
+  binder(kind: "external" | "resumption" | "imported", truncatedClientHelloHash: Uint8Array): Uint8Array {
+    const label = BINDER_LABELS[kind];
     const binderKey = deriveSecret(this.#hash, this.#shared("a binder"), label, emptyHash(this.#hash));
     const binder = verifyData(this.#hash, binderKey, truncatedClientHelloHash);
     wipe(binderKey);
@@ -283,6 +284,8 @@ export class ResumptionSecret {
     this.#secret.wipe();
   }
 }
+
+const BINDER_LABELS = { external: "ext binder", resumption: "res binder", imported: "imp binder" } as const;
 
 /** The step from one secret of the diagram to the one below it. */
 function extractNext(hash: Hash, secret: Uint8Array, inputKeyingMaterial: Uint8Array): Uint8Array {
