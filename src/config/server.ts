@@ -1,6 +1,5 @@
 import type { AlertName } from "../alert.ts";
 import type { Awaitable } from "../awaitable.ts";
-import type { Aead, TlsCipherSuite } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
@@ -8,7 +7,7 @@ import type { ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
 import { checkEarlyData, type EarlyDataOptions } from "./replay-store.ts";
 import { checkFunction, ownOptions, type Settings, settingsFrom, type SettingsOptions } from "./settings.ts";
-import { TicketKeys } from "./ticket-keys.ts";
+import { sealingSuite, TicketKeys } from "./ticket-keys.ts";
 import type { ClientTrust } from "./trust.ts";
 
 /** Whether clients are asked for a certificate. */
@@ -84,13 +83,13 @@ export interface ServerOptions extends SettingsOptions {
   readonly recordSizeLimit?: number;
   /**
    * Gives clients tickets, with which they resume their sessions (RFC 8446 §4.6.1, RFC 5077): `true` seals the session into the ticket with
-   * keys that this config makes and keeps to itself; `"stored"` keeps it in `sessionStore`, from where it can be taken once. Clients of TLS 1.2
+   * keys that this config makes and keeps to itself, {@link TicketKeys} with keys that it shares with other configs and machines; `"stored"` keeps it in `sessionStore`, from where it can be taken once. Clients of TLS 1.2
    * that take no tickets get session ids, if there is a `sessionStore`. Default: true.
    */
-  readonly sessionTickets?: boolean | "stored";
+  readonly sessionTickets?: boolean | "stored" | TicketKeys;
   /** Tickets for each full handshake of TLS 1.3; a resumed one gives one. 0..8. Default: 2. */
   readonly ticketCount?: number;
-  /** How long a ticket can be used, in seconds, 1..604800. With `"stored"` and session ids too. Default: 7200. */
+  /** How long a ticket can be used, in seconds, 1..604800. Default: 7200. */
   readonly ticketLifetimeSeconds?: number;
   /** Takes early data of clients that resume a session, as events `early-data`. Default: none is taken. */
   readonly earlyData?: EarlyDataOptions;
@@ -137,7 +136,7 @@ export class ServerConfig {
     this.helloRetryCookie = options.helloRetryCookie ?? false;
     this.recordSizeLimit = checkOwnRecordSizeLimit(options.recordSizeLimit);
     const { sessionTickets = true } = options;
-    this.ticketKeys = sessionTickets === true ? ticketKeysFor(this.settings) : null;
+    this.ticketKeys = ticketKeysFor(sessionTickets, this.settings);
     this.storesTickets = sessionTickets === "stored" && this.settings.sessionStore !== null;
     this.ticketCount = checkWhole("ticketCount", options.ticketCount ?? 2, 0, 8);
     this.ticketLifetimeSeconds = checkWhole(
@@ -158,22 +157,16 @@ export class ServerConfig {
   }
 }
 
-/** Sealed with what the provider has that is strongest; any suite with an AEAD will do. */
-function ticketKeysFor({ provider, random }: Settings): TicketKeys | null {
-  for (const suite of provider.cipherSuites) {
-    const aead = aeadOf(suite);
-    if (aead?.keyLength === 32) return new TicketKeys(aead, suite.hash, random);
-  }
-  for (const suite of provider.cipherSuites) {
-    const aead = aeadOf(suite);
-    if (aead !== undefined) return new TicketKeys(aead, suite.hash, random);
-  }
-  return null;
-}
-
-function aeadOf(suite: TlsCipherSuite): Aead | undefined {
-  if (suite.version === "TLSv1.3") return suite.aead;
-  return suite.protection.kind === "aead" ? suite.protection.aead : undefined;
+/** Tickets are there by default, as far as the provider has an AEAD to seal them with. */
+function ticketKeysFor(
+  sessionTickets: boolean | "stored" | TicketKeys,
+  { provider, random }: Settings,
+): TicketKeys | null {
+  if (sessionTickets instanceof TicketKeys) return sessionTickets;
+  if (sessionTickets === "stored") return null;
+  if (typeof sessionTickets !== "boolean")
+    throw new ConfigError("sessionTickets", sessionTickets, "true, false, stored, or TicketKeys");
+  return sessionTickets && sealingSuite(provider) !== undefined ? new TicketKeys({ provider, random }) : null;
 }
 
 function checkWhole(option: string, value: number, least: number, most: number): number {

@@ -148,7 +148,7 @@ export function* findOfferedSession(
 /** What a server puts into a session. */
 export type NewServerSession = Omit<ServerSession12, "role" | "createdAtSeconds" | "lifetimeSeconds">;
 
-/** A ticket with the session in it, which is empty when the session is too large for one. RFC 5077 §3.3. */
+/** A ticket with the session in it, which is empty when there can be none: the session is too large, or the keys give none. RFC 5077 §3.3. */
 export function sealTicket(
   { ticketKeys, ticketLifetimeSeconds }: ServerConfig,
   io: HandshakeIo,
@@ -156,9 +156,9 @@ export function sealTicket(
 ): { readonly ticketLifetimeHint: number; readonly ticket: Uint8Array } {
   const state = encodeServerSession(io, session, ticketLifetimeSeconds);
   const none = ticketKeys === null || state.length > MAX_TICKET_STATE_LENGTH;
-  const ticket = none ? new Uint8Array() : ticketKeys.seal(state, io.random);
+  const ticket = none ? new Uint8Array() : ticketKeys.seal(state, io.random, io.now());
   wipe(state);
-  return { ticketLifetimeHint: none ? 0 : ticketLifetimeSeconds, ticket };
+  return { ticketLifetimeHint: ticket.length === 0 ? 0 : ticketLifetimeSeconds, ticket };
 }
 
 /** Keeps a session under its id. Nothing waits for the store. */
@@ -198,7 +198,7 @@ function* offeredState(
 ): Flow<Session12 | null> {
   const { sessionTicket } = body.extensions;
   if (sessionTicket !== undefined && sessionTicket.length > 0 && ticketKeys !== null) {
-    const bytes = ticketKeys.open(sessionTicket);
+    const bytes = ticketKeys.open(sessionTicket, io.now());
     return bytes === null ? null : readState(bytes, io);
   }
   if (body.legacySessionId.length === 0 || sessionStore === null) return null;

@@ -136,7 +136,7 @@ function* sessionOf(
   { ticketKeys, storesTickets, settings: { sessionStore } }: ServerConfig,
   io: HandshakeIo,
 ): Flow<Session13 | null> {
-  const sealed = ticketKeys?.open(ticket) ?? null;
+  const sealed = ticketKeys?.open(ticket, io.now()) ?? null;
   if (sealed !== null) return readState(sealed, io);
   if (!storesTickets || sessionStore === null || ticket.length !== STORED_TICKET_LENGTH) return null;
   const key = storedTicketKey(ticket);

@@ -76,10 +76,13 @@ export function notASession({ length }: Uint8Array): Error {
   return new Error(`the session store had ${length} bytes that are no session; they are dropped`);
 }
 
+/** How far the clocks of machines that share sessions may be apart. */
+const MAX_CLOCK_SKEW_SECONDS = 60;
+
 /** Whether a session is neither of the future nor too old. */
 export function isAlive({ createdAtSeconds, lifetimeSeconds }: SessionOrigin, io: HandshakeIo): boolean {
   const age = nowSeconds(io) - createdAtSeconds;
-  return age >= 0 && age < Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS);
+  return age >= -MAX_CLOCK_SKEW_SECONDS && age < Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS);
 }
 
 /** Seconds since 1970. */

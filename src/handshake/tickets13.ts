@@ -65,7 +65,7 @@ export function sendTickets(
   }
 }
 
-/** The session itself, sealed, or a name for it; undefined when it is too large. `state` is wiped. */
+/** The session itself, sealed, or a name for it; undefined when it is too large, or the keys give none. `state` is wiped. */
 function ticketFor(
   { ticketKeys, settings: { sessionStore } }: ServerConfig,
   io: HandshakeIo,
@@ -77,9 +77,10 @@ function ticketFor(
     putAside(sessionStore, io, storedTicketKey(ticket), state);
     return ticket;
   }
-  const ticket = state.length > MAX_TICKET_STATE_LENGTH ? undefined : ticketKeys.seal(state, io.random);
+  const ticket =
+    state.length > MAX_TICKET_STATE_LENGTH ? new Uint8Array() : ticketKeys.seal(state, io.random, io.now());
   wipe(state);
-  return ticket;
+  return ticket.length === 0 ? undefined : ticket;
 }
 
 /** Keeps the session of a ticket for a later connection to the same server. Nothing waits for the store. */

@@ -132,6 +132,9 @@ export const SignatureScheme = {
 /** RFC 8446 §4.2.9 */
 export const PskKeyExchangeMode = { psk_ke: 0, psk_dhe_ke: 1 } as const;
 
+/** RFC 9258 §10 */
+export const TlsKdfIdentifier = { HKDF_SHA256: 0x0001, HKDF_SHA384: 0x0002 } as const;
+
 /** RFC 8446 §4.6.3 */
 export const KeyUpdateRequest = { update_not_requested: 0, update_requested: 1 } as const;
 

@@ -24,7 +24,7 @@ import { TrafficSecret, verifyData } from "./traffic.ts";
  *           v
  * PSK ->  HKDF-Extract = Early Secret
  *           |
- *           +-----> Derive-Secret(., "ext binder" | "res binder", "")
+ *           +-----> Derive-Secret(., "ext binder" | "res binder" | "imp binder", "")
  *           |                     = binder_key
  *           |
  *           +-----> Derive-Secret(., "c e traffic", ClientHello)
@@ -52,7 +52,7 @@ export class EarlySecret {
   }
 
   /**
-   * The PskBinderEntry for this PSK. RFC 8446 §4.2.11.2.
+   * The PskBinderEntry for this PSK. RFC 8446 §4.2.11.2, RFC 9258 §5.2.
    *
    * @param kind `"resumption"` for a PSK from a ticket, `"external"` for one that was agreed on elsewhere, `"imported"` for one that RFC 9258
    * has made of such a one.

@@ -152,6 +152,25 @@ describe("ServerConfig", () => {
     expect(config.with({ sessionStore: null }).ticketKeys).toBeInstanceOf(TicketKeys);
   });
 
+  test("shares the ticket keys that it is given, and takes nothing else for them", () => {
+    const sessionTickets = new TicketKeys({ provider: nobleProvider() });
+    const config = new ServerConfig({ credentials: [own], sessionTickets });
+    for (const { ticketKeys } of [config, config.with({}), config.with({ sessionStore: null })])
+      expect(ticketKeys).toBe(sessionTickets);
+    for (const [wrong, value] of [
+      ["keys", '"keys"'],
+      [1, "1"],
+      [{}, "Object"],
+    ] as const) {
+      const options = { credentials: [own], sessionTickets: wrong as never };
+      expectConfigError(() => new ServerConfig(options), {
+        option: "sessionTickets",
+        value,
+        allowed: "true, false, or TicketKeys",
+      });
+    }
+  });
+
   test("seals tickets with the strongest AEAD of its provider, whatever suites are named, and gives none without one", () => {
     const provider = nobleProvider();
     const lengthsOf = (
@@ -174,7 +193,7 @@ describe("ServerConfig", () => {
         provider: { ...provider, cipherSuites: watched },
         cipherSuites: named,
       });
-      ticketKeys?.seal(Uint8Array.of(1), provider.random);
+      ticketKeys?.seal(Uint8Array.of(1), provider.random, 0);
       return lengths;
     };
     const aes128 = provider.cipherSuites.filter(({ name }) => name.endsWith("_AES_128_GCM_SHA256"));

@@ -83,14 +83,17 @@ function start12({ role, client = {}, server = {}, resumed }: Scenario12): {
     expect(first.engine.info?.resumed).toBe(false);
     first.engine.abort();
     const isSealing = role === "server" && server.sessionTickets !== false;
-    expect(watch.keepForGood()).toEqual(isSealing ? ["HMAC key"] : []);
+    expect(watch.keepForGood()).toEqual(isSealing ? TICKET_SECRETS : []);
   }
   return { scene: start(), watch };
 }
 
-/** The key that tickets are sealed with: it is made for the first one, and belongs to the config. */
-const ticketKeyOf = ({ role, server, resumed }: Scenario12): readonly string[] =>
-  role === "server" && server?.sessionTickets !== false && resumed !== true ? ["HMAC key"] : [];
+/** What tickets are sealed with, and what the next key follows from. */
+const TICKET_SECRETS = ["HMAC key", "HMAC key"];
+
+/** They are made for the first ticket, and belong to the config. */
+const ticketSecretsOf = ({ role, server, resumed }: Scenario12): readonly string[] =>
+  role === "server" && server?.sessionTickets !== false && resumed !== true ? TICKET_SECRETS : [];
 
 describe.each(SCENARIOS12.map((scenario) => [scenario.title, scenario] as const))(
   "TLS 1.2: %s",
@@ -106,7 +109,7 @@ describe.each(SCENARIOS12.map((scenario) => [scenario.title, scenario] as const)
         end(scene);
         scene.exchange();
         expect(scene.engine.state).toBe("closed");
-        const lasting = isOver ? ticketKeyOf(scenario) : [];
+        const lasting = isOver ? ticketSecretsOf(scenario) : [];
         expect(watch.alive, `behind ${played} messages`).toEqual(lasting);
       }
     });
@@ -119,17 +122,17 @@ describe.each(SCENARIOS12.map((scenario) => [scenario.title, scenario] as const)
       expect(watch.aliveCiphers).toEqual(ciphers);
       // Of all other secrets only MAC keys are in use.
       const others = watch.alive.filter((what) => !ciphers.includes(what) && what !== "MAC key");
-      expect(others).toEqual(ticketKeyOf(scenario));
+      expect(others).toEqual(ticketSecretsOf(scenario));
       scene.engine.write(ascii("data"));
       scene.injectRecord(ContentType.application_data, ascii("data"));
       scene.engine.exportKeyingMaterial("EXPERIMENTAL", null, 32);
       expect(watch.alive.filter((what) => what === "HMAC key")).toHaveLength(
-        1 + ticketKeyOf(scenario).length,
+        1 + ticketSecretsOf(scenario).length,
       );
       scene.injectRecord(ContentType.alert, Uint8Array.of(1, 0));
       expect(watch.aliveCiphers).toEqual(ciphers);
       scene.engine.closeWrite();
-      expect(watch.alive).toEqual(ticketKeyOf(scenario));
+      expect(watch.alive).toEqual(ticketSecretsOf(scenario));
     });
   },
 );
@@ -147,12 +150,12 @@ test("the state that a ticket is made from is wiped, and so is what a ticket is 
     states.push(state);
     seen.push(hex(state));
   };
-  ticketKeys.seal = (state, random) => {
+  ticketKeys.seal = (state, random, nowMs) => {
     remember(state);
-    return seal(state, random);
+    return seal(state, random, nowMs);
   };
-  ticketKeys.open = (ticket) => {
-    const state = openTicket(ticket);
+  ticketKeys.open = (ticket, nowMs) => {
+    const state = openTicket(ticket, nowMs);
     if (state !== null) remember(state);
     return state;
   };

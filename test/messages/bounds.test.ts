@@ -28,6 +28,7 @@ import {
   NewSessionTicket,
   ServerHello,
 } from "../../src/messages/handshake13.ts";
+import { ImportedIdentity } from "../../src/messages/imported-identity.ts";
 import { type Codec, decode, encode } from "../../src/wire/codec.ts";
 import { alertOf } from "../wire/alerts.ts";
 import {
@@ -250,6 +251,20 @@ const PARTS: readonly BoundedField[] = [
       identities: [{ identity: filler(1), obfuscatedTicketAge: 1 }],
       binders: [filler(32), filler(n)],
     }),
+  ),
+  bounded(
+    "ImportedIdentity.external_identity<1..2^16-1>",
+    ImportedIdentity,
+    { allowed: [1, 65535], refused: [0], unsaid: [65536] },
+    (n) => wire(vec16(filler(n)), "0000 0304 0001"),
+    (n) => ({ externalIdentity: filler(n), context: filler(0), targetProtocol: 0x0304, targetKdf: 1 }),
+  ),
+  bounded(
+    "ImportedIdentity.context<0..2^16-1>",
+    ImportedIdentity,
+    { allowed: [0, 65535], unsaid: [65536] },
+    (n) => wire("0001 ab", vec16(filler(n)), "0304 0001"),
+    (n) => ({ externalIdentity: filler(1), context: filler(n), targetProtocol: 0x0304, targetKdf: 1 }),
   ),
   bounded(
     "OIDFilter.certificate_extension_oid<1..2^8-1>",

@@ -29,6 +29,7 @@ import {
   NewSessionTicket,
   ServerHello,
 } from "../../src/messages/handshake13.ts";
+import { ImportedIdentity } from "../../src/messages/imported-identity.ts";
 import { Alert } from "../../src/messages/record.ts";
 import { fromHex } from "../support/hex.ts";
 import { filler, vec16, vec24, vec8, wire } from "./loose.ts";
@@ -82,6 +83,12 @@ export const SAMPLES: readonly Sample[] = [
       binders: [filler(32, 1), filler(48, 2)],
     },
     wire("000f 0001 01 00000005 0002 0203 00000006", vec16(vec8(filler(32, 1)), vec8(filler(48, 2)))),
+  ),
+  sample(
+    "ImportedIdentity",
+    ImportedIdentity,
+    { externalIdentity: fromHex("0102"), context: fromHex("03"), targetProtocol: 0x0304, targetKdf: 0x0001 },
+    wire("0002 0102 0001 03 0304 0001"),
   ),
   sample(
     "OidFilter",

@@ -75,12 +75,13 @@ describe("TrafficSecret", () => {
 });
 
 describe("EarlySecret", () => {
-  test("gives different binders for external and resumption PSKs", () => {
+  test("gives different binders for external, resumption and imported PSKs", () => {
     const early = new EarlySecret(sha256, bytes(1));
     const earlySecret = createHmac("sha256", bytes(0)).update(bytes(1)).digest();
     for (const [kind, label] of [
       ["external", "ext binder"],
       ["resumption", "res binder"],
+      ["imported", "imp binder"],
     ] as const) {
       const binderKey = expandLabel(sha256, earlySecret, label, sha256.digest(bytes(0, 0)), 32);
       const finishedKey = expandLabel(sha256, Buffer.from(binderKey, "hex"), "finished", bytes(0, 0), 32);
