@@ -78,7 +78,7 @@ export type {
   TlsCipherSuite,
 } from "./crypto/provider.ts";
 export { type CloseReason, NEED_DATA, type TlsEvent } from "./engine/events.ts";
-export { type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
+export { type ClientStartOptions, type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
 export { upgrade, type Upgraded } from "./engine/upgrade.ts";
 export { ConfigError, NotTlsError, TimeoutError, TruncationError } from "./errors.ts";
 export type { ChannelBindingType, ConnectionInfo, PeerIdentity } from "./handshake/established.ts";

@@ -343,10 +343,10 @@ export class TlsConnection {
     const established = state.value;
     this.#established = established;
     const writeKeys = this.#startPostHandshake(established);
+    this.#events.push({ type: "handshake-complete", info: established.info });
     const { earlyData } = this.#port;
     if (earlyData !== undefined && earlyData.length > 0 && !established.info.earlyDataAccepted)
       this.#events.push({ type: "early-data-rejected", data: earlyData });
-    this.#events.push({ type: "handshake-complete", info: established.info });
     this.#writer.open(writeKeys);
   }
 

@@ -120,6 +120,8 @@ describe("events", () => {
   function exhaustive(event: TlsEvent): string {
     switch (event.type) {
       case "data":
+      case "early-data":
+      case "early-data-rejected":
         return `${event.data.length}`;
       case "pending":
         return `${event.done instanceof Promise}`;

@@ -229,6 +229,9 @@ export class ScriptedPeer {
   #port(random: RecordPort["random"], now: RecordPort["now"]): RecordPort {
     const records = this.#records;
     const joiner = this.#joiner;
+    const notScripted = (): never => {
+      throw new Error("this peer has no early data");
+    };
     return {
       random,
       now,
@@ -246,6 +249,10 @@ export class ScriptedPeer {
       // The secret may be wiped when its turn has come.
       protectWrites: (suite, secret) =>
         this.#protectWrites(new WriteProtection13(suite, secret.trafficKeys(suite.aead))),
+      earlyData: undefined,
+      unprotectWrites: notScripted,
+      sendEarlyData: notScripted,
+      acceptEarlyData: notScripted,
       protectReads12: (suite, keys, encryptThenMac) =>
         records.protectReads(readProtection12(suite, keys, { encryptThenMac })),
       protectWrites12: (suite, keys, encryptThenMac) =>
