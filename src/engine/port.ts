@@ -50,7 +50,8 @@ export class EnginePort implements RecordPort {
     this.#versions = settings.versions;
     this.#maxHelloRequests = settings.limits.postHandshakeMessages;
     this.random = settings.random;
-    this.now = settings.now;
+    // A clock may count fractions, as that of `performance` does.
+    this.now = () => Math.floor(settings.now());
   }
 
   get isAligned(): boolean {

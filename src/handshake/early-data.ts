@@ -103,7 +103,7 @@ const MAX_SKEW_MS = 60_000;
  * Whether a server takes the early data of this ClientHello: it must be of the first PSK, with the suite and the protocol of its session, fresh,
  * and seen for the first time. The secrets for it; undefined when it is to be passed over. RFC 8446 §4.2.10, §8.
  */
-export function* acceptEarlyData(
+export function* admitEarlyData(
   { earlyData: options }: ServerConfig,
   io: HandshakeIo,
   { body }: OfferedClientHello,

@@ -17,7 +17,7 @@ import {
   checkSecondClientHello,
   type OfferedClientHello,
 } from "./client-hello-rules.ts";
-import { acceptEarlyData } from "./early-data.ts";
+import { admitEarlyData } from "./early-data.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, type Received, receiveUnrecorded } from "./io.ts";
@@ -72,7 +72,7 @@ export function* serverHandshake13(
   if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));
   const ownLimit = recordSizeLimit === undefined ? undefined : config.recordSizeLimit;
 
-  const early = helloRetried ? undefined : yield* acceptEarlyData(config, io, hello, suite, psk, alpn);
+  const early = helloRetried ? undefined : yield* admitEarlyData(config, io, hello, suite, psk, alpn);
   if (early === undefined && ownLimit !== undefined) io.limitReads(ownLimit);
   const { handshake } = yield* exchangeKeys(io, hello, suite, exchange, psk, helloRetried);
   const clientRandom = hello.body.random;

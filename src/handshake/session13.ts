@@ -106,8 +106,13 @@ const Header = struct({
 
 /** 64 bits, of which a clock in milliseconds uses 53. */
 const milliseconds: Codec<number> = {
-  read: (reader) => uint32.read(reader) * 2 ** 32 + uint32.read(reader),
+  read(reader) {
+    const value = uint32.read(reader) * 2 ** 32 + uint32.read(reader);
+    if (!Number.isSafeInteger(value)) throw new TlsAlert("decode_error", "the time of the ticket is no time");
+    return value;
+  },
   write(writer, value) {
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no time in milliseconds`);
     uint32.write(writer, Math.floor(value / 2 ** 32));
     uint32.write(writer, value % 2 ** 32);
   },

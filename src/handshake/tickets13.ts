@@ -47,7 +47,7 @@ export function sendTickets(
       ticketAtMs: io.now(),
       ageAdd: ticketAgeAdd,
       maxEarlyDataBytes: maxBytes ?? null,
-      lifetimeSeconds: now - session.createdAtSeconds + ticketLifetime,
+      lifetimeSeconds: Math.max(0, now - session.createdAtSeconds) + ticketLifetime,
       ocspResponse: null,
       signedCertificateTimestamps: [],
     });
@@ -95,7 +95,8 @@ export function keepSession(
   const key = sessionKey(config, ticketIndex % SESSION_SLOTS);
   if (sessionStore === null || key === undefined || origin === null) return;
   const { createdAtSeconds, peerChain, ocspResponse, signedCertificateTimestamps } = origin;
-  const age = Math.floor(session.receivedAtMs / 1000) - createdAtSeconds;
+  // A clock may have gone back since the full handshake.
+  const age = Math.max(0, Math.floor(session.receivedAtMs / 1000) - createdAtSeconds);
   const state = encodeSession13({
     role: "client",
     cipherSuite: suite.id,

@@ -4,6 +4,7 @@
  */
 export const FLOWS = [
   "abbreviatedHandshake",
+  "admitEarlyData",
   "answerCertificateRequest",
   "askAgain",
   "askPolicy",

@@ -70,6 +70,7 @@ async function expectInfo(row: Row12, { client, server }: Connection12, resumed:
     resumed,
     helloRetried: false,
     extendedMainSecret: row.extendedMainSecret,
+    earlyDataAccepted: false,
   } satisfies Partial<ConnectionInfo>;
   const schemes = SCHEMES[row.signatureSchemes];
   expect(infoOf(client)).toEqual({
