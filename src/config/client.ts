@@ -62,6 +62,10 @@ export type ClientOptions = SettingsOptions &
      * that an authority which it names has issued, and then one whose chain it can verify. Default: none, which the server may refuse.
      */
     readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
+    /** Offers values that no server must know, to find those that do not pass over what is unknown. Default: false. RFC 8701. */
+    readonly grease?: boolean;
+    /** Lets the server ask for a certificate behind the handshake, of TLS 1.3. Default: false. RFC 8446 §4.2.6. */
+    readonly postHandshakeAuth?: boolean;
     /** Pre-shared keys to offer, most preferred first. A server that takes one shows no certificate. Default: none. */
     readonly externalPsks?: readonly ExternalPsk[];
     /** Groups to send key shares for at once, a subset of `groups`. Default: the first two of `groups`. */
@@ -99,6 +103,8 @@ export class ClientConfig {
   readonly trust: ServerTrust | null;
   /** Those to choose from, or the hook that says; empty when there are none. */
   readonly clientCredential: readonly Credential[] | ClientCredentialHook;
+  readonly grease: boolean;
+  readonly postHandshakeAuth: boolean;
   readonly externalPsks: readonly ExternalPsk[];
   readonly keyShares: readonly KeyExchangeGroup[];
   readonly middleboxCompatibility: boolean;
@@ -116,6 +122,8 @@ export class ClientConfig {
     this.sni = sniOf(options, this.serverName);
     this.trust = checkVerification(options);
     this.clientCredential = checkClientCredential(options.clientCredential ?? []);
+    this.grease = options.grease ?? false;
+    this.postHandshakeAuth = options.postHandshakeAuth ?? false;
     this.externalPsks = (options.externalPsks ?? []).map((psk) => checkExternalPsk("externalPsks", psk));
     const { groups } = this.settings;
     const shared =

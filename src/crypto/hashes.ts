@@ -46,4 +46,8 @@ class NobleHash implements RunningHash {
     // Digesting ends a hash of @noble/hashes, and a transcript goes on.
     return this.#state.clone().digest();
   }
+
+  clone(): RunningHash {
+    return new NobleHash(this.#state.clone());
+  }
 }

@@ -30,6 +30,8 @@ export interface RunningHash {
   update(data: Uint8Array): void;
   /** The digest of what was added so far; more may be added afterwards. */
   digest(): Uint8Array;
+  /** Another one that has taken the same so far. */
+  clone(): RunningHash;
 }
 
 /** An AEAD algorithm of RFC 5116 with 12-byte nonces and a 16-byte tag. */

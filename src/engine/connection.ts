@@ -1,12 +1,18 @@
 import { type AlertName, PeerAlert, TlsAlert } from "../alert.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { Limits } from "../config/limits.ts";
-import type { ServerConfig } from "../config/server.ts";
-import { NotTlsError, TruncationError } from "../errors.ts";
+import { checkClientAuth, type ClientAuth, type ServerConfig } from "../config/server.ts";
+import { ConfigError, NotTlsError, TruncationError } from "../errors.ts";
 import { clientHandshake } from "../handshake/client.ts";
-import type { ChannelBindings, ConnectionInfo, Established } from "../handshake/established.ts";
-import { FlowRunner } from "../handshake/flow.ts";
+import type {
+  ChannelBindings,
+  ConnectionInfo,
+  Established,
+  Established13,
+} from "../handshake/established.ts";
+import { type Flow, FlowRunner } from "../handshake/flow.ts";
 import { HandshakeIo } from "../handshake/io.ts";
+import { CertificateAnswers, CertificateRequests } from "../handshake/post-authentication.ts";
 import { keepSession } from "../handshake/tickets13.ts";
 import {
   clientPostHandshake,
@@ -46,6 +52,7 @@ export class TlsConnection {
   #pending: Extract<TlsEvent, { readonly type: "pending" }> | undefined;
   #established: Established | undefined;
   #keys: TrafficKeys | undefined;
+  #requests: CertificateRequests | undefined;
   #hasReadRecord = false;
   #isEof = false;
   #isReadOver = false;
@@ -89,6 +96,14 @@ export class TlsConnection {
         // What is written behind the peer's close_notify renews keys too, and `closed` was the last event.
         if (!this.#isReadOver) this.#events.push({ type: "key-update", direction });
       },
+      authenticated: ({ peer, verifier }) => {
+        const established = this.#established;
+        if (established === undefined) return;
+        const info = { ...established.info, peer, peerSignatureScheme: verifier?.name ?? null };
+        this.#established = { ...established, info };
+        this.#events.push({ type: "client-authenticated", peer });
+      },
+      mayWrite: () => this.#writer.state === "open",
       sendWarning: (alert) => this.#writer.sendAlert(AlertLevel.warning, alert),
     };
     this.#io = new HandshakeIo(this.#port);
@@ -207,6 +222,21 @@ export class TlsConnection {
     this.#guard(() => keys.update(requestPeer));
   }
 
+  requestClientCertificate(given: ClientAuth | undefined): void {
+    if (this.#established === undefined || this.#writer.state !== "open" || this.#isReadOver)
+      throw new TypeError("requestClientCertificate() needs a connection that is open");
+    const requests = this.#requests;
+    if (requests === undefined)
+      throw new TypeError("requestClientCertificate() needs a client of TLS 1.3 that has offered it");
+    const own = this.#config.role === "server" ? this.#config.clientAuth : undefined;
+    const clientAuth = checkClientAuth(given ?? own);
+    if (clientAuth.mode === "none") throw new ConfigError("clientAuth.mode", "none", "request, require");
+    this.#guard(() => {
+      this.#keys?.payUpdate();
+      requests.send(clientAuth);
+    });
+  }
+
   takeOutput(max?: number): Uint8Array | null {
     return this.#writer.takeOutput(max);
   }
@@ -297,6 +327,8 @@ export class TlsConnection {
       throw new TlsAlert("unexpected_message", "application data inside of a handshake message");
     if (data.length === 0) return undefined;
     if (isEarly) return { type: "early-data", data };
+    if (this.#requests?.isReceiving === true)
+      throw new TlsAlert("unexpected_message", "application data between the messages of an authentication");
     this.#messagesWithoutData = 0;
     return { type: "data", data };
   }
@@ -360,11 +392,21 @@ export class TlsConnection {
     }
     const keys = new TrafficKeys(established, this.#port, events);
     this.#keys = keys;
-    this.#runner = new FlowRunner(
-      isClient ? clientPostHandshake(established, keys, events, this.#port.now) : serverPostHandshake(keys),
-    );
+    this.#runner = new FlowRunner(this.#postHandshake(established, keys));
     this.#runner.start();
     return keys;
+  }
+
+  #postHandshake(established: Established13, keys: TrafficKeys): Flow<never> {
+    const config = this.#config;
+    const events = this.#postEvents;
+    if (config.role === "client") {
+      const answers = new CertificateAnswers(config, this.#io, established.postHandshakeAuth);
+      return clientPostHandshake(established, keys, events, this.#port.now, answers);
+    }
+    const requests = new CertificateRequests(config, this.#io);
+    this.#requests = established.postHandshakeAuth ? requests : undefined;
+    return serverPostHandshake(keys, events, requests);
   }
 
   /** Runs what only our own faults can make throw; those end the connection too. */

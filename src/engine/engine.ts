@@ -1,7 +1,7 @@
 import { type AlertName, checkAlertName } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
-import type { ServerConfig } from "../config/server.ts";
+import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
 import { TlsProtocol, type TlsProtocolOptions } from "../protocol/tls-protocol.ts";
 import type { Protocol } from "../protocol/transport.ts";
@@ -283,6 +283,23 @@ export class TlsEngine {
     this.#enter("updateKeys");
     try {
       this.#tls.updateKeys(requestPeer);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /**
+   * Asks a client of TLS 1.3 for a certificate, behind the handshake. Its answer is the event `client-authenticated`, or the end of the
+   * connection with what `clientAuth` says about it. Only clients that have offered it may be asked. RFC 8446 §4.6.2.
+   *
+   * @param clientAuth default: that of the config.
+   * @throws {TypeError} unless the connection is open and the client can be asked; {ConfigError} for a mode `none`, or a policy that is none.
+   */
+  requestClientCertificate(clientAuth?: ClientAuth): void {
+    if (this.#tls === undefined) throw new TypeError("requestClientCertificate() in plaintext");
+    this.#enter("requestClientCertificate");
+    try {
+      this.#tls.requestClientCertificate(clientAuth);
     } finally {
       this.#leave();
     }

@@ -1,6 +1,6 @@
 import type { AlertName, PeerAlert, ReceivedAlertName, TlsAlert } from "../alert.ts";
 import type { NotTlsError, TruncationError } from "../errors.ts";
-import type { ConnectionInfo } from "../handshake/established.ts";
+import type { ConnectionInfo, PeerIdentity } from "../handshake/established.ts";
 import type { Session } from "../handshake/post.ts";
 
 /** What `nextEvent()` answers when it has nothing to report until more bytes are received. */
@@ -39,6 +39,8 @@ export type TlsEvent =
   | { readonly type: "handshake-complete"; readonly info: ConnectionInfo }
   /** A ticket for a later connection; the receiver owns it. */
   | { readonly type: "session"; readonly session: Session }
+  /** The client has answered `requestClientCertificate()`: `info.peer` is this from now on. */
+  | { readonly type: "client-authenticated"; readonly peer: PeerIdentity }
   /** The keys of one direction were renewed. */
   | { readonly type: "key-update"; readonly direction: "read" | "write" }
   /** The peer sent an alert that does not end the connection. */

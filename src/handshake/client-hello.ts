@@ -13,6 +13,7 @@ import type { OfferedPsks } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { type EarlyOffer, mayOfferEarlyData, sendEarlyData } from "./early-data.ts";
 import { type Flow, settle } from "./flow.ts";
+import { greased } from "./grease.ts";
 import type { HandshakeIo } from "./io.ts";
 import { alpnBytes, serverNameList } from "./negotiate.ts";
 import { emptyBinders, fillBinders } from "./psk.ts";
@@ -54,7 +55,7 @@ export function* sendClientHello(
     shares.push(share);
   }
   const groups = settings.groups.filter(({ inTls12 }) => speaksTls13 || inTls12);
-  const hello: ClientHello = {
+  const plain: ClientHello = {
     legacyVersion: ProtocolVersion["TLSv1.2"],
     random,
     legacySessionId,
@@ -81,11 +82,13 @@ export function* sendClientHello(
         supportedVersions: settings.versions.map((version) => ProtocolVersion[version]),
         pskKeyExchangeModes: Uint8Array.from(settings.pskModes, (mode) => PskKeyExchangeMode[mode]),
         keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),
+        ...(config.postHandshakeAuth && { postHandshakeAuth: true as const }),
       }),
       ...(mayOfferEarlyData(config, io, psks) && { earlyData: true as const }),
       ...(psks.length > 0 && { preSharedKey: offeredPsks(psks, io.now()) }),
     },
   };
+  const hello = config.grease ? greased(plain, io.random) : plain;
   const sent = send(config, io, hello, psks);
   const [psk] = psks;
   const announced = psk !== undefined && psk.resumes !== null && sent.extensions.earlyData === true;

@@ -5,20 +5,15 @@ import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
 import { ExtensionType } from "../messages/codepoints.ts";
 import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
-import {
-  type AuthenticationRules,
-  clientCredentials,
-  receiveProof,
-  type RequestedStatus,
-  sendAuthentication,
-} from "./authentication.ts";
+import { type AuthenticationRules, receiveProof } from "./authentication.ts";
+import { answerCertificateRequest } from "./client-authentication.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
 import { isEarlyDataTaken } from "./early-data.ts";
 import type { Authenticated, Established13, Origin } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
 import { endPointOf } from "./channel-bindings.ts";
-import { chainVerifiers, checkSolicited, chooseCredential } from "./negotiate.ts";
+import { chainVerifiers, checkSolicited } from "./negotiate.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import type { OfferedPsk } from "./resume13.ts";
 import { nowSeconds } from "./session-access.ts";
@@ -124,6 +119,7 @@ export function* clientHandshake13(
     writeSecret: main.clientTraffic,
     exporter: main.exporter,
     resumption,
+    postHandshakeAuth: offer.hello.extensions.postHandshakeAuth === true,
     origin,
   };
 }
@@ -335,28 +331,4 @@ function* receiveServerAuthentication(
   const { chain: peerChain, ocspResponse, signedCertificateTimestamps } = presented;
   const origin = { createdAtSeconds: nowSeconds(io), peerChain, ocspResponse, signedCertificateTimestamps };
   return { certificateRequest, server, origin };
-}
-
-/** Certificate and CertificateVerify, or an empty Certificate when there is none to give. RFC 8446 §4.4.2. */
-function* answerCertificateRequest(
-  config: ClientConfig,
-  io: HandshakeIo,
-  request: CertificateRequest,
-): Flow<void> {
-  const { certificateRequestContext, extensions } = request;
-  const { certificateAuthorities: authorities = [], signatureAlgorithms = [], ...asked } = extensions;
-  const { signatureAlgorithmsCert: certificateSchemes = signatureAlgorithms } = extensions;
-  const wish = { serverName: null, certificateSchemes, authorities };
-  const credentials = yield* clientCredentials(config, signatureAlgorithms, wish);
-  const choice = chooseCredential(credentials, signatureAlgorithms, wish);
-  // A credential that the server cannot verify is as good as none: RFC 8446 §4.4.2 asks for an empty list.
-  if (choice === undefined) {
-    io.send("certificate", { certificateRequestContext, certificateList: [] });
-    return;
-  }
-  const requested: RequestedStatus = {
-    ocspResponse: asked.statusRequest === true,
-    signedCertificateTimestamps: asked.signedCertificateTimestamp === true,
-  };
-  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested);
 }

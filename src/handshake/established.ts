@@ -70,6 +70,8 @@ export interface Established13 extends EstablishedAny {
   readonly readSecret: TrafficSecret;
   readonly writeSecret: TrafficSecret;
   readonly resumption: ResumptionSecret;
+  /** Whether the client has said that it can be asked for a certificate later. RFC 8446 §4.2.6. */
+  readonly postHandshakeAuth: boolean;
   /** For the sessions of a client; null when it keeps none, as its server has shown a PSK from elsewhere. */
   readonly origin: Origin | null;
 }

@@ -87,14 +87,27 @@ export type ReadStage = "early" | "handshake" | "application";
  * transcript by itself, so that no flow can forget it.
  */
 export class HandshakeIo {
-  readonly transcript = new Transcript();
+  readonly transcript: Transcript;
   readonly #port: RecordPort;
+  readonly #sendHandshake: (raw: Uint8Array) => void;
   readonly #secrets: Wipeable[] = [];
   readonly #onFailure: (() => unknown)[] = [];
   #isWiped = false;
 
-  constructor(port: RecordPort) {
+  /** @param sendHandshake takes what is sent. */
+  constructor(
+    port: RecordPort,
+    transcript: Transcript = new Transcript(),
+    sendHandshake: (raw: Uint8Array) => void = (raw) => port.sendHandshake(raw),
+  ) {
     this.#port = port;
+    this.transcript = transcript;
+    this.#sendHandshake = sendHandshake;
+  }
+
+  /** For an authentication behind the handshake: its transcript goes on from here, and `sendHandshake` takes what it sends. */
+  fork(sendHandshake: (raw: Uint8Array) => void): HandshakeIo {
+    return new HandshakeIo(this.#port, this.transcript.fork(), sendHandshake);
   }
 
   get random(): Random {
@@ -130,13 +143,18 @@ export class HandshakeIo {
 
   /** Sends a message that does not enter the transcript: one that follows the handshake. RFC 8446 §4.4.1. */
   sendUnrecorded<K extends HandshakeName>(name: K, body: HandshakeBody<K>): void {
-    this.#port.sendHandshake(encodeHandshake(name, body));
+    this.sendLate(encodeHandshake(name, body));
+  }
+
+  /** As {@link sendUnrecorded}, of a message that is encoded already. */
+  sendLate(raw: Uint8Array): void {
+    this.#port.sendHandshake(raw);
   }
 
   /** Sends a message that is encoded already. */
   sendRaw(raw: Uint8Array): void {
     this.transcript.add(raw);
-    this.#port.sendHandshake(raw);
+    this.#sendHandshake(raw);
   }
 
   /** Remembers secrets, so that {@link wipe} reaches them wherever the handshake ends. */
@@ -257,6 +275,12 @@ export class HandshakeIo {
 export function* receiveUnrecorded<K extends HandshakeName>(...names: readonly K[]): Flow<Received<K>> {
   const raw = (yield { on: "message", expected: names }) as Uint8Array;
   return decodeExpected(names, raw);
+}
+
+/** As {@link receiveUnrecorded}, of the names that are allowed when the message is there. */
+export function* receiveWhatIsDue<K extends HandshakeName>(names: () => readonly K[]): Flow<Received<K>> {
+  const raw = (yield { on: "message", expected: names() }) as Uint8Array;
+  return decodeExpected(names(), raw);
 }
 
 function decodeExpected<K extends HandshakeName>(names: readonly K[], raw: Uint8Array): Received<K> {

@@ -4,9 +4,10 @@ import { KeyUpdateRequest } from "../messages/codepoints.ts";
 import { encodeHandshake } from "../messages/handshake.ts";
 import type { NewSessionTicket } from "../messages/handshake13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
-import type { Established13 } from "./established.ts";
+import type { Authenticated, Established13 } from "./established.ts";
 import type { Flow } from "./flow.ts";
-import { receiveUnrecorded, type RecordPort } from "./io.ts";
+import { receiveUnrecorded, receiveWhatIsDue, type RecordPort } from "./io.ts";
+import type { CertificateAnswers, CertificateRequests } from "./post-authentication.ts";
 
 /** A ticket for resumption. RFC 8446 §4.6.1. Whoever has it and the key behind it can be this client. */
 export interface Session {
@@ -33,6 +34,10 @@ export interface PostHandshakeEvents {
   session(session: Session, index: number): void;
   /** @param isAnswer whether we have asked the peer for it. */
   keyUpdate(direction: "read" | "write", isAnswer: boolean): void;
+  /** The client has answered a request for its certificate. */
+  authenticated(client: Authenticated): void;
+  /** Whether our direction is still open. */
+  mayWrite(): boolean;
   /** Tells the peer something that does not end the connection. */
   sendWarning(alert: AlertName): void;
 }
@@ -73,6 +78,16 @@ export class TrafficKeys implements WriteKeys {
     this.#write = writeSecret;
     this.#port = port;
     this.#events = events;
+  }
+
+  /** Borrowed. */
+  get readSecret(): TrafficSecret {
+    return this.#read;
+  }
+
+  /** Borrowed. */
+  get writeSecret(): TrafficSecret {
+    return this.#write;
   }
 
   /** The peer has renewed the keys that it writes with; it may ask for the same, which is owed until our next write. */
@@ -124,17 +139,24 @@ export class TrafficKeys implements WriteKeys {
   }
 }
 
-/** What a client takes after the handshake: tickets and KeyUpdate. RFC 8446 §4.6. It never ends. */
+/** What a client takes after the handshake: tickets, KeyUpdate, and requests for its certificate. RFC 8446 §4.6. It never ends. */
 export function* clientPostHandshake(
   established: Established13,
   keys: TrafficKeys,
   events: PostHandshakeEvents,
   now: () => number,
+  answers: CertificateAnswers,
 ): Flow<never> {
+  const due = ["new_session_ticket", "key_update"] as const;
+  const names = answers.wasOffered ? ([...due, "certificate_request"] as const) : due;
   for (let tickets = 0; ;) {
-    const message = yield* receiveUnrecorded("new_session_ticket", "key_update");
+    const message = yield* receiveUnrecorded(...names);
     if (message.name === "key_update") {
       keys.peerHasUpdated(message.body.requestUpdate);
+      continue;
+    }
+    if (message.name === "certificate_request") {
+      yield* answers.answerRequest(message, keys, events);
       continue;
     }
     // A lifetime of zero says that the ticket is to be discarded at once (RFC 8446 §4.6.1).
@@ -144,11 +166,17 @@ export function* clientPostHandshake(
   }
 }
 
-/** What a server takes after the handshake: KeyUpdate. RFC 8446 §4.6. It never ends. */
-export function* serverPostHandshake(keys: TrafficKeys): Flow<never> {
+/** What a server takes after the handshake: KeyUpdate, and the certificates that it has asked for. RFC 8446 §4.6. It never ends. */
+export function* serverPostHandshake(
+  keys: TrafficKeys,
+  events: PostHandshakeEvents,
+  requests: CertificateRequests,
+): Flow<never> {
+  const due = () => (requests.isOpen ? (["key_update", "certificate"] as const) : (["key_update"] as const));
   for (;;) {
-    const message = yield* receiveUnrecorded("key_update");
-    keys.peerHasUpdated(message.body.requestUpdate);
+    const message = yield* receiveWhatIsDue<"key_update" | "certificate">(due);
+    if (message.name === "key_update") keys.peerHasUpdated(message.body.requestUpdate);
+    else events.authenticated(yield* requests.receive(message, keys));
   }
 }
 

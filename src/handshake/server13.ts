@@ -8,7 +8,8 @@ import type { ClientHello } from "../messages/handshake13.ts";
 import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import { negotiateAlpn } from "./alpn.ts";
-import { type AuthenticationRules, receiveProof, sendAuthentication } from "./authentication.ts";
+import { sendAuthentication } from "./authentication.ts";
+import { certificateRequestExtensions, checkClientCertificate } from "./client-authentication.ts";
 import { endPointOf } from "./channel-bindings.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
 import {
@@ -171,6 +172,7 @@ export function* serverHandshake13(
     writeSecret: main.serverTraffic,
     exporter: main.exporter,
     resumption,
+    postHandshakeAuth: extensions.postHandshakeAuth === true,
     origin: null,
   };
 }
@@ -356,15 +358,12 @@ type RequestingClientAuth = Exclude<ClientAuth, { readonly mode: "none" }>;
 /** RFC 8446 §4.3.2 */
 function sendCertificateRequest(
   config: ServerConfig,
-  { authorities = [] }: RequestingClientAuth,
+  clientAuth: RequestingClientAuth,
   io: HandshakeIo,
 ): void {
   io.send("certificate_request", {
     certificateRequestContext: new Uint8Array(),
-    extensions: {
-      signatureAlgorithms: config.settings.signatureVerifiers.map(({ id }) => id),
-      ...(authorities.length > 0 && { certificateAuthorities: authorities }),
-    },
+    extensions: certificateRequestExtensions(config, clientAuth),
   });
 }
 
@@ -379,20 +378,5 @@ function* receiveClientAuthentication(
   if (body.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the client's Certificate has another context than the request");
   }
-  if (body.certificateList.length === 0) {
-    if (clientAuth.mode === "require")
-      throw new TlsAlert("certificate_required", "the client sent no certificate");
-    return { peer: { kind: "none" }, verifier: null };
-  }
-  const trust = "trust" in clientAuth ? clientAuth.trust : null;
-  const rules: AuthenticationRules = {
-    signer: "client",
-    verifiers: config.settings.signatureVerifiers,
-    chainVerifiers: config.settings.signatureVerifiers,
-    limits: config.settings.limits,
-    solicited: [],
-    serverName: null,
-    verify: trust === null ? null : (peer) => trust.verify(peer),
-  };
-  return yield* receiveProof(io, body, rules);
+  return yield* checkClientCertificate(config, clientAuth, io, body);
 }

@@ -32,6 +32,18 @@ export class Transcript {
     this.#hash = hash;
   }
 
+  /**
+   * A transcript that goes on from here by itself: that of an authentication behind the handshake. RFC 8446 §4.4.1.
+   * @throws {TypeError} before the first {@link digest}.
+   */
+  fork(): Transcript {
+    if (this.#running === undefined) throw new TypeError("the transcript has not been hashed yet");
+    const fork = new Transcript();
+    fork.#hash = this.#hash;
+    fork.#running = this.#running.clone();
+    return fork;
+  }
+
   /** The hash that {@link start} was given, or undefined before it. */
   get hash(): Hash | undefined {
     return this.#hash;

@@ -129,6 +129,8 @@ describe("events", () => {
         return event.info.version;
       case "session":
         return `${event.session.lifetimeSeconds}`;
+      case "client-authenticated":
+        return event.peer.kind;
       case "key-update":
         return event.direction;
       case "warning-alert":

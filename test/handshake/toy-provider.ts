@@ -10,6 +10,7 @@ import {
   NamedGroup,
   nobleProvider,
   readLeaf,
+  type RunningHash,
   SignatureScheme,
   type SigningKey,
 } from "../../src/index.ts";
@@ -60,15 +61,17 @@ const sha256: Hash = {
   outputLength: 32,
   blockLength: 64,
   digest: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-  start: () => {
-    const running = createHash("sha256");
-    return {
-      update: (data) => void running.update(data),
-      digest: () => new Uint8Array(running.copy().digest()),
-    };
-  },
+  start: () => runningSha256(createHash("sha256")),
   hmac: (key, data) => new Uint8Array(createHmac("sha256", key).update(data).digest()),
 };
+
+function runningSha256(running: ReturnType<typeof createHash>): RunningHash {
+  return {
+    update: (data) => void running.update(data),
+    digest: () => new Uint8Array(running.copy().digest()),
+    clone: () => runningSha256(running.copy()),
+  };
+}
 
 const LENGTH = 32;
 

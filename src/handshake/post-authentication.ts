@@ -1,0 +1,137 @@
+import { TlsAlert } from "../alert.ts";
+import { equalBytes, hex } from "../bytes.ts";
+import type { ClientConfig } from "../config/client.ts";
+import type { ClientAuth, ServerConfig } from "../config/server.ts";
+import { encodeHandshake } from "../messages/handshake.ts";
+import {
+  answerCertificateRequest,
+  certificateRequestExtensions,
+  checkClientCertificate,
+} from "./client-authentication.ts";
+import type { Authenticated } from "./established.ts";
+import type { Flow } from "./flow.ts";
+import type { HandshakeIo, Received } from "./io.ts";
+import type { PostHandshakeEvents, TrafficKeys } from "./post.ts";
+
+/** A client authentication that asks at all. */
+export type RequestingClientAuth = Exclude<ClientAuth, { readonly mode: "none" }>;
+
+/** A client's answers to requests for its certificate behind the handshake. RFC 8446 §4.6.2. */
+export class CertificateAnswers {
+  /** Whether the server may ask. */
+  readonly wasOffered: boolean;
+  readonly #config: ClientConfig;
+  readonly #io: HandshakeIo;
+  /** Contexts of all requests, in hexadecimal. */
+  readonly #contexts = new Set<string>();
+
+  /** @param io of the handshake, whose transcript ends with our Finished. */
+  constructor(config: ClientConfig, io: HandshakeIo, wasOffered: boolean) {
+    this.#config = config;
+    this.#io = io;
+    this.wasOffered = wasOffered;
+  }
+
+  /**
+   * Sends Certificate, CertificateVerify and Finished, or an empty Certificate and Finished: all at once when the last of them is made, as
+   * nothing may stand between them.
+   *
+   * @throws {TlsAlert} illegal_parameter for a context that is empty or was there before; missing_extension.
+   */
+  *answerRequest(
+    { body, raw }: Received<"certificate_request">,
+    keys: TrafficKeys,
+    events: PostHandshakeEvents,
+  ): Flow<void> {
+    const context = hex(body.certificateRequestContext);
+    if (context === "" || this.#contexts.has(context)) {
+      throw new TlsAlert(
+        "illegal_parameter",
+        `CertificateRequest has ${context === "" ? "no context" : "the context of an earlier one"}`,
+      );
+    }
+    this.#contexts.add(context);
+    if (body.extensions.signatureAlgorithms === undefined)
+      throw new TlsAlert("missing_extension", "CertificateRequest holds no signature_algorithms");
+    const held: Uint8Array[] = [];
+    const io = this.#io.fork((message) => held.push(message));
+    io.transcript.add(raw);
+    yield* answerCertificateRequest(this.#config, io, body);
+    // What we write has ended while the hook was awaited, or before.
+    if (!events.mayWrite()) return;
+    keys.payUpdate();
+    io.send("finished", { verifyData: keys.writeSecret.finished(io.transcript.digest()) });
+    for (const message of held) this.#io.sendLate(message);
+  }
+}
+
+interface OpenRequest {
+  readonly context: Uint8Array;
+  readonly clientAuth: RequestingClientAuth;
+  /** Its transcript ends with the request. */
+  readonly io: HandshakeIo;
+}
+
+const CONTEXT_LENGTH = 16;
+
+/** A server's requests for the client's certificate behind the handshake. RFC 8446 §4.6.2. */
+export class CertificateRequests {
+  readonly #config: ServerConfig;
+  readonly #io: HandshakeIo;
+  readonly #open: OpenRequest[] = [];
+  #isReceiving = false;
+
+  /** @param io of the handshake, whose transcript ends with the client's Finished. */
+  constructor(config: ServerConfig, io: HandshakeIo) {
+    this.#config = config;
+    this.#io = io;
+  }
+
+  /** Whether an answer has begun and not ended: nothing else may come in between. */
+  get isReceiving(): boolean {
+    return this.#isReceiving;
+  }
+
+  /** Whether a Certificate may come. */
+  get isOpen(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** Asks. Answers may come in another order than requests. */
+  send(clientAuth: RequestingClientAuth): void {
+    const context = this.#io.random(CONTEXT_LENGTH);
+    const raw = encodeHandshake("certificate_request", {
+      certificateRequestContext: context,
+      extensions: certificateRequestExtensions(this.#config, clientAuth),
+    });
+    const io = this.#io.fork(() => undefined);
+    io.transcript.add(raw);
+    this.#open.push({ context, clientAuth, io });
+    this.#io.sendLate(raw);
+  }
+
+  /**
+   * The rest of an answer whose Certificate has come.
+   *
+   * @throws {TlsAlert} illegal_parameter for a context that no open request has; certificate_required, decrypt_error, and what the policy says.
+   */
+  *receive({ body, raw }: Received<"certificate">, keys: TrafficKeys): Flow<Authenticated> {
+    const index = this.#open.findIndex(({ context }) => equalBytes(context, body.certificateRequestContext));
+    const [request] = index < 0 ? [] : this.#open.splice(index, 1);
+    if (request === undefined)
+      throw new TlsAlert(
+        "illegal_parameter",
+        "the client's Certificate has a context that was not asked with",
+      );
+    this.#isReceiving = true;
+    const { io, clientAuth } = request;
+    io.transcript.add(raw);
+    const client = yield* checkClientCertificate(this.#config, clientAuth, io, body);
+    const expected = keys.readSecret.finished(io.transcript.digest());
+    const finished = yield* io.receive("finished");
+    if (!equalBytes(finished.body.verifyData, expected))
+      throw new TlsAlert("decrypt_error", "the client's Finished does not match its authentication");
+    this.#isReceiving = false;
+    return client;
+  }
+}
