@@ -8,6 +8,7 @@ import {
 } from "../messages/codepoints.ts";
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
+import { compressionOffer } from "./certificate-compression.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import { alpnBytes, serverNameList } from "./negotiate.ts";
@@ -66,6 +67,7 @@ export function* sendClientHello(
       ...(config.recordSizeLimit !== undefined && { recordSizeLimit: config.recordSizeLimit }),
       ...(speaksTls12 && extensionsOfTls12(config, session)),
       ...(speaksTls13 && {
+        ...compressionOffer(settings),
         supportedVersions: settings.versions.map((version) => ProtocolVersion[version]),
         pskKeyExchangeModes: Uint8Array.of(PskKeyExchangeMode.psk_dhe_ke),
         keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),

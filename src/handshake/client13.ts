@@ -12,6 +12,7 @@ import {
   type RequestedStatus,
   sendAuthentication,
 } from "./authentication.ts";
+import { certificateMessages, compressionsIn, uncompressed } from "./certificate-compression.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
@@ -245,19 +246,21 @@ function* receiveServerAuthentication(
   io: HandshakeIo,
   { hello }: ClientOffer,
 ): Flow<ServerAuthentication> {
-  let message = yield* io.receive("certificate_request", "certificate");
+  const { trust, serverName, settings } = config;
+  const compressions = compressionsIn(settings, hello.extensions.compressCertificate);
+  let message = yield* io.receive("certificate_request", ...certificateMessages(compressions));
   let certificateRequest: CertificateRequest | undefined;
   if (message.name === "certificate_request") {
     certificateRequest = checkCertificateRequest(message.body);
-    message = yield* io.receive("certificate");
+    message = yield* io.receive(...certificateMessages(compressions));
   }
-  if (message.body.certificateRequestContext.length > 0) {
+  const certificate = yield* uncompressed(message, compressions, settings.limits);
+  if (certificate.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the server's Certificate has a request context");
   }
-  if (message.body.certificateList.length === 0) {
+  if (certificate.certificateList.length === 0) {
     throw new TlsAlert("decode_error", "the server's Certificate holds no certificate");
   }
-  const { trust, serverName, settings } = config;
   const rules: AuthenticationRules = {
     signer: "server",
     verifiers: settings.signatureVerifiers.filter(
@@ -268,7 +271,7 @@ function* receiveServerAuthentication(
     serverName,
     verify: trust === null ? null : (peer) => trust.verify(peer),
   };
-  const server = yield* receiveProof(io, message.body, rules);
+  const server = yield* receiveProof(io, certificate, rules);
   return { certificateRequest, server };
 }
 
@@ -293,5 +296,6 @@ function* answerCertificateRequest(
     ocspResponse: asked.statusRequest === true,
     signedCertificateTimestamps: asked.signedCertificateTimestamp === true,
   };
-  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested);
+  const [compression] = compressionsIn(config.settings, asked.compressCertificate);
+  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested, compression);
 }

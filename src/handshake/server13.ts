@@ -7,7 +7,18 @@ import type { ClientHello } from "../messages/handshake13.ts";
 import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import { negotiateAlpn } from "./alpn.ts";
-import { type AuthenticationRules, receiveProof, sendAuthentication } from "./authentication.ts";
+import {
+  type AuthenticationRules,
+  receiveProof,
+  type RequestedStatus,
+  sendAuthentication,
+} from "./authentication.ts";
+import {
+  certificateMessages,
+  compressionOffer,
+  compressionsIn,
+  uncompressed,
+} from "./certificate-compression.ts";
 import { endPointOf } from "./channel-bindings.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
 import { checkClientHello, checkSecondClientHello, type OfferedClientHello } from "./client-hello-rules.ts";
@@ -71,10 +82,12 @@ export function* serverHandshake13(
     },
   });
   if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
-  yield* sendAuthentication(io, "server", choice, new Uint8Array(), {
+  const requested: RequestedStatus = {
     ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
     signedCertificateTimestamps: extensions.signedCertificateTimestamp === true,
-  });
+  };
+  const [compression] = compressionsIn(config.settings, extensions.compressCertificate);
+  yield* sendAuthentication(io, "server", choice, new Uint8Array(), requested, compression);
   io.send("finished", { verifyData: handshake.serverTraffic.finished(io.transcript.digest()) });
   const main = handshake.main(io.transcript.digest());
   io.keep(main, main.clientTraffic, main.serverTraffic, main.exporter);
@@ -231,6 +244,7 @@ function sendCertificateRequest(
     extensions: {
       signatureAlgorithms: config.settings.signatureVerifiers.map(({ id }) => id),
       ...(authorities.length > 0 && { certificateAuthorities: authorities }),
+      ...compressionOffer(config.settings),
     },
   });
 }
@@ -242,7 +256,9 @@ function* receiveClientAuthentication(
   io: HandshakeIo,
 ): Flow<Authenticated> {
   if (clientAuth.mode === "none") return { peer: { kind: "none" }, verifier: null };
-  const { body } = yield* io.receive("certificate");
+  const { certificateCompression: compressions, limits, signatureVerifiers: verifiers } = config.settings;
+  const message = yield* io.receive(...certificateMessages(compressions));
+  const body = yield* uncompressed(message, compressions, limits);
   if (body.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the client's Certificate has another context than the request");
   }
@@ -254,8 +270,8 @@ function* receiveClientAuthentication(
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const rules: AuthenticationRules = {
     signer: "client",
-    verifiers: config.settings.signatureVerifiers,
-    limits: config.settings.limits,
+    verifiers,
+    limits,
     solicited: [],
     serverName: null,
     verify: trust === null ? null : (peer) => trust.verify(peer),

@@ -15,6 +15,8 @@ export const FLOWS = [
   "clientHandshake13",
   "clientPostHandshake",
   "clientPostHandshake12",
+  "compressedForm",
+  "decompressed",
   "exchangeHellos",
   "exchangeKeys",
   "fetchState",
@@ -35,6 +37,7 @@ export const FLOWS = [
   "receiveTicket",
   "receiveUnrecorded",
   "sendAuthentication",
+  "sendCertificate",
   "sendCertificateVerify12",
   "sendClientCertificate",
   "sendClientHello",
@@ -45,6 +48,7 @@ export const FLOWS = [
   "serverPostHandshake",
   "serverPostHandshake12",
   "settle",
+  "uncompressed",
   "verifySignature",
 ];
 
