@@ -53,6 +53,7 @@ export {
   type Verified,
 } from "./config/trust.ts";
 export type { Awaitable } from "./awaitable.ts";
+export type { CertificateCompression } from "./crypto/certificate-compression.ts";
 export { nobleProvider, type NobleProviderOptions } from "./crypto/noble.ts";
 export { signingKeyFromPem, signingKeyFromPkcs8 } from "./crypto/private-key.ts";
 export type {
@@ -77,6 +78,7 @@ export type {
   Tls13CipherSuite,
   TlsCipherSuite,
 } from "./crypto/provider.ts";
+export { zlibCompression } from "./crypto/zlib.ts";
 export { type CloseReason, NEED_DATA, type TlsEvent } from "./engine/events.ts";
 export { type ClientStartOptions, type EngineState, TlsEngine, type Unread } from "./engine/engine.ts";
 export { upgrade, type Upgraded } from "./engine/upgrade.ts";

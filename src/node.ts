@@ -1,4 +1,5 @@
 export * from "./index.ts";
+export { nodeCompressions } from "./adapters/node/compressions.ts";
 export {
   connectionFromSocket,
   openConnection,

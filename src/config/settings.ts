@@ -7,6 +7,7 @@ import type {
   Tls13CipherSuite,
   TlsCipherSuite,
 } from "../crypto/provider.ts";
+import type { CertificateCompression } from "../crypto/certificate-compression.ts";
 import { nobleProvider } from "../crypto/noble.ts";
 import { ConfigError } from "../errors.ts";
 import type { KeyLog, MessageCallback } from "./hooks.ts";
@@ -56,6 +57,11 @@ export interface SettingsOptions {
   readonly sessionStore?: SessionStore | null;
   /** How pre-shared keys are used, those of tickets too. Default: with a key exchange only. */
   readonly pskModes?: readonly PskMode[];
+  /**
+   * Ways to compress certificates in TLS 1.3 (RFC 8879), most preferred first. The peer may use any of them; ours are compressed by the
+   * first that the peer reads. Default: none. See `zlibCompression()` and, on Node, `nodeCompressions()`.
+   */
+  readonly certificateCompression?: readonly CertificateCompression[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -79,6 +85,7 @@ export interface Settings {
   readonly requireExtendedMainSecret: boolean;
   readonly sessionStore: SessionStore | null;
   readonly pskModes: readonly PskMode[];
+  readonly certificateCompression: readonly CertificateCompression[];
   readonly limits: Limits;
 }
 
@@ -106,6 +113,7 @@ export function settingsFrom(options: SettingsOptions): Settings {
     requireExtendedMainSecret: options.requireExtendedMainSecret ?? false,
     sessionStore: checkSessionStore(options.sessionStore),
     pskModes: checkPskModes(options.pskModes),
+    certificateCompression: checkCompressions(options.certificateCompression ?? []),
     limits: limitsWith(options.limits),
   };
 }
@@ -159,6 +167,30 @@ function checkSessionStore(store: SessionStore | null | undefined): SessionStore
   if (methods.some((method) => typeof store[method] !== "function"))
     throw new ConfigError("sessionStore", store, "null, or a store with the methods get, put and take");
   return store;
+}
+
+/** The most that an offer has room for. RFC 8879 §3. */
+const MAX_COMPRESSIONS = 127;
+
+function checkCompressions(given: readonly CertificateCompression[]): readonly CertificateCompression[] {
+  const isUsable =
+    Array.isArray(given) &&
+    given.length <= MAX_COMPRESSIONS &&
+    given.every(isCompression) &&
+    new Set(given.map(({ id }) => id)).size === given.length;
+  if (isUsable) return [...given];
+  throw new ConfigError(
+    "certificateCompression",
+    given,
+    `an array of at most ${MAX_COMPRESSIONS} objects with a name, compress() and decompress(), and each with another id in 1..65535`,
+  );
+}
+
+/** Callers without types may give anything. */
+function isCompression(entry: Partial<CertificateCompression> | null | undefined): boolean {
+  const { id = 0, name } = entry ?? {};
+  const isNamed = typeof name === "string" && Number.isInteger(id) && id >= 1 && id < 2 ** 16;
+  return isNamed && typeof entry?.compress === "function" && typeof entry.decompress === "function";
 }
 
 /** The entries of `available` that `names` lists, in its order. */

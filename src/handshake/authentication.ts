@@ -4,11 +4,13 @@ import { checkCredentials, type Credential, listOf } from "../config/credential.
 import type { Limits } from "../config/limits.ts";
 import type { PresentedPeer, Rejected, Unverified, Verified } from "../config/trust.ts";
 import type { Awaitable } from "../awaitable.ts";
+import type { CertificateCompression } from "../crypto/certificate-compression.ts";
 import type { SignatureVerifier } from "../crypto/provider.ts";
 import { CertificateStatusType } from "../messages/codepoints.ts";
 import type { Certificate, CertificateEntry } from "../messages/handshake13.ts";
 import { certificateVerifyContent } from "../schedule/certificate-verify.ts";
 import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import { sendCertificate } from "./certificate-compression.ts";
 import type { CertificateWish } from "./credential-choice.ts";
 import type { Authenticated, PeerIdentity } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
@@ -21,15 +23,16 @@ export interface RequestedStatus {
   readonly signedCertificateTimestamps: boolean;
 }
 
-/** Sends Certificate and CertificateVerify. RFC 8446 §4.4.2, §4.4.3. */
+/** Sends Certificate, compressed by `compression` if there is one, and CertificateVerify. RFC 8446 §4.4.2, §4.4.3, RFC 8879 §4. */
 export function* sendAuthentication(
   io: HandshakeIo,
   signer: "client" | "server",
   { credential, scheme }: CredentialChoice,
   context: Uint8Array,
   requested: RequestedStatus,
+  compression: CertificateCompression | undefined,
 ): Flow<void> {
-  io.send("certificate", {
+  const certificate: Certificate = {
     certificateRequestContext: context,
     certificateList: credential.certificateChain.map((certData, index) => ({
       certData,
@@ -46,7 +49,8 @@ export function* sendAuthentication(
           }),
       },
     })),
-  });
+  };
+  yield* sendCertificate(io, certificate, credential.certificateChain, compression);
   const content = certificateVerifyContent(signer, io.transcript.digest());
   const signature = yield* settle(credential.key.sign(scheme, content, io.random));
   io.send("certificate_verify", { algorithm: scheme, signature });

@@ -9,6 +9,7 @@ import {
   type RequestedStatus,
   sendAuthentication,
 } from "./authentication.ts";
+import { compressionOffer, compressionsIn } from "./certificate-compression.ts";
 import type { Authenticated } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
@@ -35,7 +36,8 @@ export function* answerCertificateRequest(
     ocspResponse: asked.statusRequest === true,
     signedCertificateTimestamps: asked.signedCertificateTimestamp === true,
   };
-  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested);
+  const [compression] = compressionsIn(config.settings, asked.compressCertificate);
+  yield* sendAuthentication(io, "client", choice, certificateRequestContext, requested, compression);
 }
 
 /** What a server says about the certificates that it takes. RFC 8446 §4.3.2. */
@@ -46,6 +48,7 @@ export function certificateRequestExtensions(
   return {
     signatureAlgorithms: settings.signatureVerifiers.map(({ id }) => id),
     ...(authorities.length > 0 && { certificateAuthorities: authorities }),
+    ...compressionOffer(settings),
   };
 }
 

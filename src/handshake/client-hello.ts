@@ -11,6 +11,7 @@ import {
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
 import type { OfferedPsks } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
+import { compressionOffer } from "./certificate-compression.ts";
 import { type EarlyOffer, mayOfferEarlyData, sendEarlyData } from "./early-data.ts";
 import { type Flow, settle } from "./flow.ts";
 import { greased } from "./grease.ts";
@@ -79,6 +80,7 @@ export function* sendClientHello(
       ...(config.recordSizeLimit !== undefined && { recordSizeLimit: config.recordSizeLimit }),
       ...(speaksTls12 && extensionsOfTls12(config, session)),
       ...(speaksTls13 && {
+        ...compressionOffer(settings),
         supportedVersions: settings.versions.map((version) => ProtocolVersion[version]),
         pskKeyExchangeModes: Uint8Array.from(settings.pskModes, (mode) => PskKeyExchangeMode[mode]),
         keyShare: shares.map(({ group, keyExchange }) => ({ group, keyExchange })),

@@ -7,6 +7,7 @@ import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../mess
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import { type AuthenticationRules, receiveProof } from "./authentication.ts";
 import { answerCertificateRequest } from "./client-authentication.ts";
+import { certificateMessages, compressionsIn, uncompressed } from "./certificate-compression.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
 import { isEarlyDataTaken } from "./early-data.ts";
 import type { Authenticated, Established13, Origin } from "./established.ts";
@@ -303,19 +304,21 @@ function* receiveServerAuthentication(
   io: HandshakeIo,
   { hello }: ClientOffer,
 ): Flow<ServerAuthentication> {
-  let message = yield* io.receive("certificate_request", "certificate");
+  const { trust, serverName, settings } = config;
+  const compressions = compressionsIn(settings, hello.extensions.compressCertificate);
+  let message = yield* io.receive("certificate_request", ...certificateMessages(compressions));
   let certificateRequest: CertificateRequest | undefined;
   if (message.name === "certificate_request") {
     certificateRequest = checkCertificateRequest(message.body);
-    message = yield* io.receive("certificate");
+    message = yield* io.receive(...certificateMessages(compressions));
   }
-  if (message.body.certificateRequestContext.length > 0) {
+  const certificate = yield* uncompressed(message, compressions, settings.limits);
+  if (certificate.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the server's Certificate has a request context");
   }
-  if (message.body.certificateList.length === 0) {
+  if (certificate.certificateList.length === 0) {
     throw new TlsAlert("decode_error", "the server's Certificate holds no certificate");
   }
-  const { trust, serverName, settings } = config;
   const rules: AuthenticationRules = {
     signer: "server",
     verifiers: settings.signatureVerifiers.filter(
@@ -327,7 +330,7 @@ function* receiveServerAuthentication(
     serverName,
     verify: trust === null ? null : (peer) => trust.verify(peer),
   };
-  const { presented, ...server } = yield* receiveProof(io, message.body, rules);
+  const { presented, ...server } = yield* receiveProof(io, certificate, rules);
   const { chain: peerChain, ocspResponse, signedCertificateTimestamps } = presented;
   const origin = { createdAtSeconds: nowSeconds(io), peerChain, ocspResponse, signedCertificateTimestamps };
   return { certificateRequest, server, origin };

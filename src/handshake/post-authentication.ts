@@ -3,6 +3,7 @@ import { equalBytes, hex } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import { encodeHandshake } from "../messages/handshake.ts";
+import { type CertificateMessage, certificateMessages, uncompressed } from "./certificate-compression.ts";
 import {
   answerCertificateRequest,
   certificateRequestExtensions,
@@ -92,9 +93,9 @@ export class CertificateRequests {
     return this.#isReceiving;
   }
 
-  /** Whether a Certificate may come. */
-  get isOpen(): boolean {
-    return this.#open.length > 0;
+  /** The messages that an answer may begin with; none when nothing was asked. */
+  get due(): readonly CertificateMessage[] {
+    return this.#open.length === 0 ? [] : certificateMessages(this.#config.settings.certificateCompression);
   }
 
   /** Asks. Answers may come in another order than requests. */
@@ -115,7 +116,9 @@ export class CertificateRequests {
    *
    * @throws {TlsAlert} illegal_parameter for a context that no open request has; certificate_required, decrypt_error, and what the policy says.
    */
-  *receive({ body, raw }: Received<"certificate">, keys: TrafficKeys): Flow<Authenticated> {
+  *receive(message: Received<CertificateMessage>, keys: TrafficKeys): Flow<Authenticated> {
+    const { certificateCompression, limits } = this.#config.settings;
+    const body = yield* uncompressed(message, certificateCompression, limits);
     const index = this.#open.findIndex(({ context }) => equalBytes(context, body.certificateRequestContext));
     const [request] = index < 0 ? [] : this.#open.splice(index, 1);
     if (request === undefined)
@@ -125,7 +128,7 @@ export class CertificateRequests {
       );
     this.#isReceiving = true;
     const { io, clientAuth } = request;
-    io.transcript.add(raw);
+    io.transcript.add(message.raw);
     const client = yield* checkClientCertificate(this.#config, clientAuth, io, body);
     const expected = keys.readSecret.finished(io.transcript.digest());
     const finished = yield* io.receive("finished");

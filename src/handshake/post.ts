@@ -4,6 +4,7 @@ import { KeyUpdateRequest } from "../messages/codepoints.ts";
 import { encodeHandshake } from "../messages/handshake.ts";
 import type { NewSessionTicket } from "../messages/handshake13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
+import type { CertificateMessage } from "./certificate-compression.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import { receiveUnrecorded, receiveWhatIsDue, type RecordPort } from "./io.ts";
@@ -172,9 +173,11 @@ export function* serverPostHandshake(
   events: PostHandshakeEvents,
   requests: CertificateRequests,
 ): Flow<never> {
-  const due = () => (requests.isOpen ? (["key_update", "certificate"] as const) : (["key_update"] as const));
   for (;;) {
-    const message = yield* receiveWhatIsDue<"key_update" | "certificate">(due);
+    const message = yield* receiveWhatIsDue<"key_update" | CertificateMessage>(() => [
+      "key_update",
+      ...requests.due,
+    ]);
     if (message.name === "key_update") keys.peerHasUpdated(message.body.requestUpdate);
     else events.authenticated(yield* requests.receive(message, keys));
   }

@@ -8,7 +8,8 @@ import type { ClientHello } from "../messages/handshake13.ts";
 import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import { negotiateAlpn } from "./alpn.ts";
-import { sendAuthentication } from "./authentication.ts";
+import { type RequestedStatus, sendAuthentication } from "./authentication.ts";
+import { certificateMessages, compressionsIn, uncompressed } from "./certificate-compression.ts";
 import { certificateRequestExtensions, checkClientCertificate } from "./client-authentication.ts";
 import { endPointOf } from "./channel-bindings.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
@@ -98,10 +99,12 @@ export function* serverHandshake13(
   });
   if (choice !== undefined) {
     if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
-    yield* sendAuthentication(io, "server", choice, new Uint8Array(), {
+    const requested: RequestedStatus = {
       ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
       signedCertificateTimestamps: extensions.signedCertificateTimestamp === true,
-    });
+    };
+    const [compression] = compressionsIn(config.settings, extensions.compressCertificate);
+    yield* sendAuthentication(io, "server", choice, new Uint8Array(), requested, compression);
   }
   io.send("finished", { verifyData: handshake.serverTraffic.finished(io.transcript.digest()) });
   const main = handshake.main(io.transcript.digest());
@@ -374,7 +377,9 @@ function* receiveClientAuthentication(
   io: HandshakeIo,
 ): Flow<Authenticated> {
   if (clientAuth.mode === "none") return { peer: { kind: "none" }, verifier: null };
-  const { body } = yield* io.receive("certificate");
+  const { certificateCompression: compressions, limits } = config.settings;
+  const message = yield* io.receive(...certificateMessages(compressions));
+  const body = yield* uncompressed(message, compressions, limits);
   if (body.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the client's Certificate has another context than the request");
   }

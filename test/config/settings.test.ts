@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 
 import { choose, settingsFrom, type SettingsOptions } from "../../src/config/settings.ts";
-import { MemorySessionStore, nobleProvider, type SessionStore, type TlsVersion } from "../../src/index.ts";
+import {
+  ConfigError,
+  MemorySessionStore,
+  nobleProvider,
+  type SessionStore,
+  type TlsVersion,
+  zlibCompression,
+} from "../../src/index.ts";
 import { expectConfigError } from "./config-error.ts";
 
 const available = [{ name: "red" }, { name: "green" }, { name: "blue" }] as const;
@@ -100,6 +107,43 @@ describe("settingsFrom", () => {
       expectConfigError(() => settingsFrom(options), { option, value: "7", allowed: "a function" });
     },
   );
+});
+
+describe("certificateCompression", () => {
+  const zlib = zlibCompression();
+
+  test("is empty when nothing is said, and a copy of what is said", () => {
+    expect(settingsFrom({}).certificateCompression).toEqual([]);
+    const certificateCompression = [zlib, { ...zlib, id: 0xffff }];
+    const settings = settingsFrom({ certificateCompression });
+    certificateCompression.pop();
+    expect(settings.certificateCompression.map(({ id }) => id)).toEqual([1, 0xffff]);
+  });
+
+  test.each<[string, unknown]>([
+    ["no array", zlib],
+    ["what is no compression", ["zlib"]],
+    ["null", [null]],
+    ["no name", [{ ...zlib, name: undefined }]],
+    ["no id", [{ ...zlib, id: undefined }]],
+    ["id 0", [{ ...zlib, id: 0 }]],
+    ["an id above 16 bits", [{ ...zlib, id: 0x1_0000 }]],
+    ["an id that is not whole", [{ ...zlib, id: 1.5 }]],
+    ["no compress()", [{ ...zlib, compress: undefined }]],
+    ["no decompress()", [{ ...zlib, decompress: 7 }]],
+    ["one algorithm twice", [zlib, zlibCompression()]],
+    ["more than an offer can hold", Array.from({ length: 128 }, (_, i) => ({ ...zlib, id: i + 1 }))],
+  ])("refuses %s", (_what, value) => {
+    // Callers without types get here.
+    const options = { certificateCompression: value } as SettingsOptions;
+    expect(() => settingsFrom(options)).toThrow(ConfigError);
+    expect(() => settingsFrom(options)).toThrow(/^certificateCompression: .* at most 127 objects/);
+  });
+
+  test("takes as many as an offer can hold", () => {
+    const certificateCompression = Array.from({ length: 127 }, (_, i) => ({ ...zlib, id: i + 1 }));
+    expect(settingsFrom({ certificateCompression }).certificateCompression).toHaveLength(127);
+  });
 });
 
 describe("versions", () => {

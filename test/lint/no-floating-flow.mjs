@@ -19,6 +19,8 @@ export const FLOWS = [
   "clientHandshake13",
   "clientPostHandshake",
   "clientPostHandshake12",
+  "compressedForm",
+  "decompressed",
   "exchangeHellos",
   "exchangeKeys",
   "externalFor",
@@ -44,6 +46,7 @@ export const FLOWS = [
   "receiveWhatIsDue",
   "resumedBy",
   "sendAuthentication",
+  "sendCertificate",
   "sendCertificateVerify12",
   "sendClientCertificate",
   "sendClientHello",
@@ -56,6 +59,7 @@ export const FLOWS = [
   "sessionOf",
   "settle",
   "takeSession",
+  "uncompressed",
   "verifySignature",
 ];
 
