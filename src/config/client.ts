@@ -143,7 +143,10 @@ export class ClientConfig {
     Object.freeze(this);
   }
 
-  /** A copy with some options replaced. @throws {ConfigError} as the constructor does. */
+  /**
+   * A copy with some options replaced. What a config makes for itself when nothing is given, such as a session store, the copy makes anew.
+   * @throws {ConfigError} as the constructor does.
+   */
   with(changes: Partial<ClientOptions>): ClientConfig {
     // The options were complete before; the constructor checks at run time what the spread of two unions cannot show.
     return new ClientConfig({ ...this.#options, ...changes } as ClientOptions);

@@ -18,6 +18,10 @@ export type ClientAuth =
       readonly mode: "request" | "require";
       /** Distinguished names in DER of acceptable authorities, as a hint for the client. */
       readonly authorities?: readonly Uint8Array[];
+      /** Asks for a stapled OCSP response, of TLS 1.3. Default: false. RFC 8446 §4.4.2.1. */
+      readonly requestOcspResponse?: boolean;
+      /** Asks for signed certificate timestamps, of TLS 1.3. Default: false. RFC 6962. */
+      readonly requestSignedCertificateTimestamps?: boolean;
     } & ClientVerification);
 
 /** How a client's certificate is verified. */
@@ -151,7 +155,10 @@ export class ServerConfig {
     Object.freeze(this);
   }
 
-  /** A copy with some options replaced. @throws {ConfigError} as the constructor does. */
+  /**
+   * A copy with some options replaced. What a config makes for itself when nothing is given, such as a session store, the copy makes anew.
+   * @throws {ConfigError} as the constructor does.
+   */
   with(changes: Partial<ServerOptions>): ServerConfig {
     return new ServerConfig({ ...this.#options, ...changes });
   }

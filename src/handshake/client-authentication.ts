@@ -1,6 +1,7 @@
 import { TlsAlert } from "../alert.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
+import { ExtensionType } from "../messages/codepoints.ts";
 import type { Certificate, CertificateRequest } from "../messages/handshake13.ts";
 import {
   type AuthenticationRules,
@@ -43,9 +44,12 @@ export function* answerCertificateRequest(
 /** What a server says about the certificates that it takes. RFC 8446 §4.3.2. */
 export function certificateRequestExtensions(
   { settings }: ServerConfig,
-  { authorities = [] }: Exclude<ClientAuth, { readonly mode: "none" }>,
+  clientAuth: Exclude<ClientAuth, { readonly mode: "none" }>,
 ): CertificateRequest["extensions"] {
+  const { authorities = [], requestOcspResponse, requestSignedCertificateTimestamps } = clientAuth;
   return {
+    ...(requestOcspResponse === true && { statusRequest: true as const }),
+    ...(requestSignedCertificateTimestamps === true && { signedCertificateTimestamp: true as const }),
     signatureAlgorithms: settings.signatureVerifiers.map(({ id }) => id),
     ...(authorities.length > 0 && { certificateAuthorities: authorities }),
     ...compressionOffer(settings),
@@ -73,7 +77,12 @@ export function* checkClientCertificate(
     verifiers: config.settings.signatureVerifiers,
     chainVerifiers: config.settings.signatureVerifiers,
     limits: config.settings.limits,
-    solicited: [],
+    solicited: [
+      ...(clientAuth.requestOcspResponse === true ? [ExtensionType.status_request] : []),
+      ...(clientAuth.requestSignedCertificateTimestamps === true
+        ? [ExtensionType.signed_certificate_timestamp]
+        : []),
+    ],
     serverName: null,
     verify: trust === null ? null : (peer) => trust.verify(peer),
   };

@@ -103,3 +103,23 @@ test("a server of TLS 1.2 asks its clients for no status, and its policy gets no
   await open(client, server);
   expect(asked).toMatchObject([{ role: "client", ...NOTHING }]);
 });
+
+test.each([
+  [{}, NOTHING],
+  [{ requestOcspResponse: true }, { ...NOTHING, ocspResponse }],
+  [{ requestSignedCertificateTimestamps: true }, { ...NOTHING, signedCertificateTimestamps }],
+  [
+    { requestOcspResponse: true, requestSignedCertificateTimestamps: true },
+    { ocspResponse, signedCertificateTimestamps },
+  ],
+])("a server of TLS 1.3 that asks with %j gets that, and no more", async (requests, status) => {
+  const asked: unknown[] = [];
+  const trust = { verify: (peer: unknown) => (asked.push(peer), { trust: "verified" }) as never };
+  const { client, server } = configs(
+    "TLSv1.3",
+    { clientCredential: withStatus },
+    { clientAuth: { mode: "require", trust, ...requests } },
+  );
+  await open(client, server);
+  expect(asked).toMatchObject([{ role: "client", ...status }]);
+});
