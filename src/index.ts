@@ -45,6 +45,7 @@ export { webPki, type WebPkiOptions } from "./config/web-pki.ts";
 export type { Settings, SettingsOptions, TlsVersion } from "./config/settings.ts";
 export {
   type ClientTrust,
+  noCertificates,
   pinned,
   type PresentedPeer,
   type Rejected,

@@ -84,3 +84,17 @@ export function pinned(spkiSha256: readonly Uint8Array[]): ServerTrust & ClientT
     },
   };
 }
+
+/**
+ * Trusts no certificate at all: for peers that are to prove a pre-shared key, whose handshakes do not come to this, and for nobody else.
+ * RFC 8446 §2.2.
+ */
+export function noCertificates(): ServerTrust & ClientTrust {
+  return {
+    verify: ({ role }) => ({
+      trust: "rejected",
+      reason: `a ${role} has to prove a pre-shared key here`,
+      alert: "certificate_unknown",
+    }),
+  };
+}

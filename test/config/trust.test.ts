@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 
 import { hex } from "../../src/bytes.ts";
-import { nobleProvider, pinned, type PresentedPeer, readLeaf } from "../../src/index.ts";
+import { nobleProvider, noCertificates, pinned, type PresentedPeer, readLeaf } from "../../src/index.ts";
 import { leafCertificate, spkiOf, testKey } from "../pitfalls/leaf-certificate.ts";
 import { expectConfigError } from "./config-error.ts";
 
@@ -70,4 +70,14 @@ test.each([
   },
 ])("$what is refused", ({ pins, value, allowed }) => {
   expectConfigError(() => pinned(pins), { option: "spkiSha256", value, allowed });
+});
+
+test("noCertificates trusts neither a server nor a client", () => {
+  for (const role of ["server", "client"] as const) {
+    expect(noCertificates().verify({ ...peerWith(leafCertificate(spki)), role })).toEqual({
+      trust: "rejected",
+      reason: `a ${role} has to prove a pre-shared key here`,
+      alert: "certificate_unknown",
+    });
+  }
 });
