@@ -53,18 +53,18 @@ benchHostileChains();
 
 function benchDecoding() {
   const roots = rootCertificates.map((pem) => parsePem(pem)[0].bytes);
-  const lists = [[`${roots.length} root certificates of Node`, roots]];
+  const lists = [{ what: `${roots.length} root certificates of Node`, ders: roots }];
   if (limbo.missing === undefined) {
     const online = limbo.cases.filter(({ id }) => id.startsWith("online::"));
     const ders = online.flatMap(({ leaf, others }) => [leaf, ...others]);
     const sites = Array.from(new Map(ders.map((der) => [Buffer.from(der).toString("base64"), der])).values());
-    lists.push([`${sites.length} certificates of sites and their issuers`, sites]);
+    lists.push({ what: `${sites.length} certificates of sites and their issuers`, ders: sites });
   } else {
     console.log(`\ncertificates of sites are skipped: ${limbo.missing}`);
   }
   // One after the other: what Node's leave to the garbage collector slows down whatever runs beside it.
   for (const [name, decode] of DECODERS) {
-    for (const [what, ders] of lists) {
+    for (const { what, ders } of lists) {
       const size = Math.round(ders.reduce((sum, { length }) => sum + length, 0) / ders.length);
       // The harness shows whole microseconds.
       const thousand = Array.from({ length: 1000 }, (_, i) => ders[i % ders.length]);

@@ -28,6 +28,7 @@ afterEach(() => vi.restoreAllMocks());
 /** What `String.prototype.normalize` is called for meanwhile. */
 function normalized(action: () => void): readonly string[] {
   const texts: string[] = [];
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on the text that it was called on
   const { normalize } = String.prototype;
   vi.spyOn(String.prototype, "normalize").mockImplementation(function (this: string, form?: string) {
     texts.push(this);
@@ -43,7 +44,7 @@ const fold = (name: Uint8Array): string => relativeNamesOf(name).map(foldRelativ
 describe("names that are made to be slow", () => {
   test("are normalised in runs of no more than thirty marks, as sorting them takes the square of their number", () => {
     const [text = ""] = normalized(() => fold(commonName(`a${MARKS}`)));
-    const runs = text.split("\u034f").map((run) => [...run].length);
+    const runs = text.split("\u034f").map((run) => Array.from(run).length);
     expect(Math.max(...runs)).toBeLessThanOrEqual(31);
     expect(runs.reduce((sum, length) => sum + length)).toBe(MARKS.length + 1);
   });
