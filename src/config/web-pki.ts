@@ -18,7 +18,10 @@ import type { ClientTrust, PresentedPeer, Rejected, ServerTrust, Verified } from
 export interface WebPkiOptions {
   /** Certificates of authorities that peers may have forgotten to send. They are tried as issuers, and trusted in nothing. */
   readonly intermediates?: PemOrDer;
-  /** Revocation lists; of issuers without one, nothing is known. Default: none. */
+  /**
+   * Revocation lists; of issuers without one, nothing is known. Only complete lists are taken: most public authorities issue partial ones,
+   * with an issuingDistributionPoint. Default: none.
+   */
   readonly revocationLists?: PemOrDer;
   /**
    * Rules of form: `web-pki` are those of public authorities; `rfc5280` leaves out what only those demand, such as extendedKeyUsage in a server's

@@ -59,13 +59,16 @@ export function maySignCertificates({ extensions: { keyUsage } }: Certificate): 
 export function hasForeignCommonName({ subject, extensions }: Certificate): boolean {
   const hosts = relativeNamesOf(subject)
     .flat()
-    .filter(({ type, value }) => type === AttributeType.commonName && looksLikeHost(latin1(value)));
-  return hosts.some(({ value: host }) => {
-    return !(extensions.subjectAltName ?? []).some((name) => {
-      if (name.kind === "dns") return equalBytes(name.name, host);
-      return name.kind === "ip" && showIpAddress(name.octets) === latin1(host);
-    });
-  });
+    .flatMap(({ type, value }) => (type === AttributeType.commonName ? [latin1(value)] : []))
+    .filter(looksLikeHost);
+  if (hosts.length === 0) return false;
+  const names = new Set(
+    (extensions.subjectAltName ?? []).map((name) => {
+      if (name.kind === "dns") return latin1(name.name);
+      return name.kind === "ip" ? showIpAddress(name.octets) : undefined;
+    }),
+  );
+  return hosts.some((host) => !names.has(host));
 }
 
 /** Whether there is an authorityInfoAccess that is not of the form that it must have. */

@@ -37,8 +37,8 @@ export interface CertificateList {
  *       signatureValue     BIT STRING }
  *
  * @throws {DerError} with what is wrong and where, for anything that is not exactly DER, and for a list that cannot be used: without
- *   nextUpdate or cRLNumber, which RFC 5280 §5.1.2.5 and §5.2.3 demand, with a critical extension (among them those that make it a delta,
- *   indirect or partial one), or with an entry that has a critical extension (§5.3).
+ *   nextUpdate or cRLNumber, which RFC 5280 §5.1.2.5 and §5.2.3 demand, for a delta, indirect or partial list, for one with a critical extension,
+ *   or with an entry that has a critical extension (§5.3).
  */
 export function decodeCertificateList(der: Uint8Array): CertificateList {
   return readDer(der, (outer) =>
@@ -97,14 +97,26 @@ function readUpdate(tbs: DerReader): number {
 }
 
 const CRL_NUMBER = "2.5.29.20";
+/** Bytes of a cRLNumber. RFC 5280 §5.2.3. */
+const MAX_CRL_NUMBER_LENGTH = 20;
+/** What makes a list say something else than a complete one: they must be critical, and are refused without that too. RFC 5280 §5.2.4, §5.2.5. */
+const INCOMPLETE: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
+  ["2.5.29.27", "deltaCRLIndicator"],
+  ["2.5.29.28", "issuingDistributionPoint"],
+]);
+/** Names the issuer of this entry and all that follow. RFC 5280 §5.3.3. */
+const CERTIFICATE_ISSUER = "2.5.29.29";
 
 function extensionFault(extensions: CertificateExtensions | undefined): string | undefined {
+  const incomplete = extensions?.all.find(({ oid }) => INCOMPLETE.has(oid));
+  if (incomplete !== undefined)
+    return `it has ${INCOMPLETE.get(incomplete.oid)}, and only complete lists are taken`;
   const critical = extensions?.all.find((extension) => extension.critical);
   if (critical !== undefined) return `extension ${critical.oid} is critical, and is not known or must not be`;
   const number = extensions?.all.find(({ oid }) => oid === CRL_NUMBER);
   if (number === undefined) return "there is no cRLNumber";
-  readDer(number.value, (reader) => reader.unsignedInteger());
-  return undefined;
+  const { length } = readDer(number.value, (reader) => reader.unsignedInteger());
+  return length > MAX_CRL_NUMBER_LENGTH ? `its cRLNumber has ${length} bytes` : undefined;
 }
 
 /**
@@ -122,7 +134,10 @@ function readRevokedCertificates(list: DerReader): ReadonlySet<string> {
       revoked.add(hex(entry.integerBytes()));
       readTime(entry);
       if (entry.isAtEnd) return;
-      const critical = readExtensions(entry).all.find((extension) => extension.critical);
+      const { all } = readExtensions(entry);
+      if (all.some(({ oid }) => oid === CERTIFICATE_ISSUER))
+        throw entry.error("an entry has certificateIssuer, and only lists of one issuer are taken");
+      const critical = all.find((extension) => extension.critical);
       if (critical !== undefined)
         throw entry.error(`extension ${critical.oid} of an entry is critical, and not known`);
     });

@@ -26,6 +26,7 @@ import {
 export class NameConstraintChecks {
   readonly #budget: PathBudget;
   readonly #names = new Map<Certificate, readonly ConstrainedName[]>();
+  readonly #subtrees = new Map<NameConstraints, SubtreeForms>();
   readonly #violations = new Map<NameConstraints, Map<Certificate, string | null>>();
 
   constructor(budget: PathBudget) {
@@ -46,29 +47,47 @@ export class NameConstraintChecks {
     return violation;
   }
 
-  #compare({ permitted, excluded }: NameConstraints, certificate: Certificate): string | null {
+  #compare(constraints: NameConstraints, certificate: Certificate): string | null {
     const names = this.#names.get(certificate) ?? constrainedNames(certificate).map(prepare);
     this.#names.set(certificate, names);
     if (names.length === 0) return null;
-    this.#budget.spendNameComparisons(names.length * (permitted.length + excluded.length));
-    const permittedForms = permitted.map(formOf);
-    const excludedForms = excluded.map(formOf);
+    this.#budget.spendNameComparisons(
+      names.length * (constraints.permitted.length + constraints.excluded.length),
+    );
+    const { permitted, excluded } = this.#formsOf(constraints);
     for (const { name, form } of names) {
-      if (excludedForms.some((base) => isSameKind(base, form) && covers(base, form, "excluded")))
+      if (excluded.some((base) => isSameKind(base, form) && covers(base, form, "excluded")))
         return `${showGeneralName(name)} is excluded`;
-      const bases = permittedForms.filter((base) => isSameKind(base, form));
+      const bases = permitted.filter((base) => isSameKind(base, form));
       if (bases.length > 0 && !bases.some((base) => covers(base, form, "permitted")))
         return `${showGeneralName(name)} is not permitted`;
     }
     return null;
   }
+
+  #formsOf(constraints: NameConstraints): SubtreeForms {
+    const known = this.#subtrees.get(constraints);
+    if (known !== undefined) return known;
+    const forms = {
+      permitted: constraints.permitted.map(formOf),
+      excluded: constraints.excluded.map(formOf),
+    };
+    this.#subtrees.set(constraints, forms);
+    return forms;
+  }
+}
+
+/** The lists of {@link NameConstraints}. */
+interface SubtreeForms {
+  readonly permitted: readonly Form[];
+  readonly excluded: readonly Form[];
 }
 
 /** Whether the base of a subtree has a form that RFC 5280 §4.2.1.10 gives it. */
 export function isWellFormedSubtree(subtree: GeneralSubtree): boolean {
   const form = formOf(subtree);
   if (form.kind === "dns") return form.host === form.name;
-  if (form.kind === "email") return isMailboxBase(form);
+  if (form.kind === "email") return form.mailbox !== null || form.hosts !== null;
   return true;
 }
 
@@ -109,7 +128,12 @@ type Form =
     }
   /** Without a mask: the address alone. */
   | { readonly kind: "ip"; readonly octets: Uint8Array; readonly mask?: Uint8Array }
-  | { readonly kind: "email"; readonly address: string; readonly mailbox: Mailbox | null }
+  | {
+      readonly kind: "email";
+      readonly mailbox: Mailbox | null;
+      /** The host that it stands for as a base, or, behind a dot, those under it, in lower case; null when it is a mailbox, or nothing. */
+      readonly hosts: string | null;
+    }
   | {
       readonly kind: "directory";
       readonly relativeNames: readonly Uint8Array[];
@@ -130,7 +154,7 @@ function formOf(name: GeneralName | GeneralSubtree): Form {
     }
     case "email": {
       const address = latin1(name.address);
-      return { kind: "email", address, mailbox: readMailbox(address) };
+      return { kind: "email", mailbox: readMailbox(address), hosts: hostsOfBase(address) };
     }
     case "directory":
       return {
@@ -213,15 +237,16 @@ function coversIpAddress(
 
 /** `user@host`: that mailbox; `host`: all at it; `.domain`: all at hosts under it. The part before `@` counts as it is written, `*` too. */
 function coversMailbox(base: EmailForm, { mailbox }: EmailForm, list: "permitted" | "excluded"): boolean {
-  if (mailbox === null || !isMailboxBase(base)) return list === "excluded";
+  if (mailbox === null) return list === "excluded";
   if (base.mailbox !== null)
     return mailbox.local === base.mailbox.local && mailbox.host === base.mailbox.host;
-  const host = base.address.toLowerCase();
-  return host.startsWith(".") ? mailbox.host.endsWith(host) : mailbox.host === host;
+  const { hosts } = base;
+  if (hosts === null) return list === "excluded";
+  return hosts.startsWith(".") ? mailbox.host.endsWith(hosts) : mailbox.host === hosts;
 }
 
-function isMailboxBase({ address, mailbox }: EmailForm): boolean {
-  return mailbox !== null || isHostName(address.startsWith(".") ? address.slice(1) : address);
+function hostsOfBase(address: string): string | null {
+  return isHostName(address.startsWith(".") ? address.slice(1) : address) ? address.toLowerCase() : null;
 }
 
 function showGeneralName(name: GeneralName): string {

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 
 import { describe, expect, test } from "vitest";
@@ -16,12 +14,11 @@ import {
   derObjectIdentifier,
   derSequence,
 } from "../../src/der/writer.ts";
-import { TlsAlert } from "../../src/index.ts";
 import { codepointName, SignatureScheme } from "../../src/messages/codepoints.ts";
 import { signatureSchemeOf } from "../../src/x509/algorithms.ts";
 import { decodeCertificate } from "../../src/x509/certificate.ts";
 import { keyTypeOf } from "../../src/x509/key-type.ts";
-import { betterTls, limbo, limboCases, limboCertificates, readBetterTls, webpki } from "./corpora.ts";
+import { betterTls, limbo, limboCases, limboCertificates, readBetterTls } from "./corpora.ts";
 
 const KEY_TYPES = [
   "rsa",
@@ -293,42 +290,3 @@ function tallyOfSchemes(certificates: readonly Uint8Array[]): Readonly<Record<st
   }
   return tally;
 }
-
-describe.skipIf(webpki.missing !== undefined)(
-  `webpki's vectors (${webpki.missing ?? "rustls-webpki"})`,
-  () => {
-    test("of Chromium verify where key, algorithm and signature are right", () => {
-      const folder = join(webpki.path, "chromium-verify_signed_data");
-      const verified = readdirSync(folder)
-        .filter((name) => name.endsWith(".pem"))
-        .filter((name) => {
-          const blocks = new Map(
-            parsePem(readFileSync(join(folder, name), "latin1")).map(({ label, bytes }) => [label, bytes]),
-          );
-          const block = (label: string): Uint8Array => blocks.get(label) ?? new Uint8Array();
-          try {
-            const signature = readDer(block("SIGNATURE"), (reader) => reader.bitStringBytes());
-            return verify(block("ALGORITHM"), block("PUBLIC KEY"), block("DATA"), signature);
-          } catch (error) {
-            if (!(error instanceof DerError || error instanceof TlsAlert)) throw error;
-            return false;
-          }
-        });
-      // Most of the others have SHA-1, or keys of 1024 bits.
-      expect(verified).toEqual([
-        "ecdsa-prime256v1-sha512.pem",
-        "ecdsa-secp384r1-sha256.pem",
-        "rsa2048-pkcs1-sha512.pem",
-      ]);
-    });
-
-    test("of algorithms are all not known", () => {
-      const folder = join(webpki.path, "tests/signatures");
-      const names = readdirSync(folder).filter((name) => name.startsWith("alg-"));
-      expect(names).toHaveLength(10);
-      // The files have the insides of the SEQUENCE.
-      for (const name of names)
-        expect(schemesOf(derSequence(readFileSync(join(folder, name)))), name).toEqual({});
-    });
-  },
-);

@@ -144,12 +144,22 @@ describe("decodeCertificateList", () => {
     [
       "a delta list",
       { extensions: [CRL_NUMBER, extension("2.5.29.27", derInteger(6), true)] },
-      "extension 2.5.29.27 is critical, and is not known or must not be",
+      "it has deltaCRLIndicator, and only complete lists are taken",
+    ],
+    [
+      "a delta list that does not say that this is critical",
+      { extensions: [CRL_NUMBER, extension("2.5.29.27", derInteger(6), false)] },
+      "it has deltaCRLIndicator, and only complete lists are taken",
     ],
     [
       "an indirect or partial list",
       { extensions: [CRL_NUMBER, critical("2.5.29.28")] },
-      "extension 2.5.29.28 is critical, and is not known or must not be",
+      "it has issuingDistributionPoint, and only complete lists are taken",
+    ],
+    [
+      "a cRLNumber of 21 bytes",
+      { extensions: [extension("2.5.29.20", derElement(DerTag.INTEGER, new Uint8Array(21).fill(1)))] },
+      "its cRLNumber has 21 bytes",
     ],
     [
       "a critical extension of certificates",
@@ -169,7 +179,7 @@ describe("decodeCertificateList", () => {
     [
       "an entry of another issuer",
       { revoked: [derInteger(5)], entryExtensions: [critical("2.5.29.29")] },
-      "extension 2.5.29.29 of an entry is critical, and not known",
+      "an entry has certificateIssuer, and only lists of one issuer are taken",
     ],
     [
       "algorithms that differ",

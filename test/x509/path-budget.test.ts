@@ -1,24 +1,14 @@
 import { describe, expect, test } from "vitest";
 
-import { nobleSignatureVerifiers } from "../../src/crypto/noble.ts";
-import type { SignatureVerifier } from "../../src/crypto/provider.ts";
-import {
-  derBitString,
-  derInteger,
-  derNull,
-  derObjectIdentifier,
-  derSequence,
-  derUnsignedInteger,
-} from "../../src/der/writer.ts";
 import { BudgetExhausted, defaultPathLimits, PathBudget } from "../../src/x509/budget.ts";
 import { DerTag } from "../../src/der/tags.ts";
 import { decodeCertificate } from "../../src/x509/certificate.ts";
 import { buildName } from "./certificate-builder.ts";
+import { agreeable, madeUpKey, namesakes, PRESENTED } from "./hostile-chains.ts";
 import {
   directoryName,
   dnsName,
   issueAuthority,
-  type Issued,
   issueLeaf,
   issueRoot,
   nameConstraints,
@@ -26,64 +16,9 @@ import {
   questionAbout,
   refusalOf,
   subjectAltName,
-  testKey,
-  type TestKey,
 } from "./issuing.ts";
 
-/** The certificates of a Certificate message are 16 at most. */
-const PRESENTED = 16;
-
 const root = issueRoot();
-
-/** What makes up keys: RSA of 2048 bits, or on a curve. */
-type MadeUpKind = "RSA" | "P-256" | "P-384" | "P-521";
-
-/** A key that signs nothing, so certificates with it are signed by nobody. */
-function madeUpKey(kind: MadeUpKind = "RSA"): TestKey {
-  const key = kind === "RSA" ? madeUpRsaKey() : testKey(kind);
-  return { ...key, sign: () => new Uint8Array(64) };
-}
-
-/** With a modulus that is drawn, and most probably is none. */
-function madeUpRsaKey(): Omit<TestKey, "sign"> {
-  const modulus = crypto.getRandomValues(new Uint8Array(256));
-  modulus[0] = 0xff;
-  modulus[255] = 0xff;
-  const algorithm = derSequence(derObjectIdentifier("1.2.840.113549.1.1.1"), derNull());
-  const key = derSequence(derUnsignedInteger(modulus), derInteger(65537));
-  return {
-    subjectPublicKeyInfo: derSequence(algorithm, derBitString(key)),
-    keyIdentifier: modulus.slice(100, 120),
-    algorithm: derSequence(derObjectIdentifier("1.2.840.113549.1.1.11"), derNull()),
-  };
-}
-
-/** The worst that an attacker could bring about: every key has signed everything. */
-function agreeable(): { readonly verifiers: readonly SignatureVerifier[]; count: number } {
-  const result = {
-    count: 0,
-    verifiers: nobleSignatureVerifiers.map((verifier) => ({
-      ...verifier,
-      verify: () => {
-        result.count++;
-        return true;
-      },
-    })),
-  };
-  return result;
-}
-
-/** A leaf below sixteen authorities of one name, each with a key of its own, none of which is below an anchor. */
-function namesakes(kind: MadeUpKind): {
-  readonly leaf: Issued;
-  readonly others: readonly Issued[];
-} {
-  const top = issueRoot({ subject: "hydra", key: madeUpKey(kind) });
-  const others = Array.from({ length: PRESENTED }, () =>
-    issueAuthority(top, { subject: "hydra", key: madeUpKey(kind) }),
-  );
-  return { leaf: issueLeaf(top, { key: madeUpKey(kind) }), others };
-}
 
 describe("rule 11: a search ends", () => {
   test.each([
