@@ -129,10 +129,7 @@ export function* serverHandshake13(
   }
   io.protectReads(suite, main.clientTraffic, "application");
   const resumption = main.resumption(io.transcript.digest());
-  io.keep(resumption);
-
-  handshake.clientTraffic.wipe();
-  handshake.serverTraffic.wipe();
+  io.keepOnly(main.clientTraffic, main.serverTraffic, main.exporter, resumption);
   const endPoint = endPointBinding(choice, psk);
   if (psk?.resumes !== null && mayResume(config, hello)) {
     sendTickets(
