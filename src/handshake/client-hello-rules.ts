@@ -71,9 +71,14 @@ export function checkClientHello(hello: ClientHello): OfferedClientHello {
 }
 
 /** What a ClientHello needs when no PSK of it is taken. @throws {TlsAlert} missing_extension. RFC 8446 §9.2. */
-export function checkForCertificates({ body: { extensions } }: OfferedClientHello): void {
+export function checkForCertificates(hello: OfferedClientHello): void {
+  checkForKeyExchange(hello);
+  if (hello.body.extensions.signatureAlgorithms.length === 0) throw missing("signature_algorithms");
+}
+
+/** What a ClientHello needs for a key exchange, beside a PSK too. @throws {TlsAlert} missing_extension. RFC 8446 §9.2. */
+export function checkForKeyExchange({ body: { extensions } }: OfferedClientHello): void {
   if (extensions.supportedGroups.length === 0) throw missing("supported_groups");
-  if (extensions.signatureAlgorithms.length === 0) throw missing("signature_algorithms");
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Established } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import { type HandshakeIo, receiveUnrecorded } from "./io.ts";
 import { findSession } from "./resume12.ts";
-import { findPsks } from "./resume13.ts";
+import { findPsks, wipePsks } from "./resume13.ts";
 import { checkServerVersion } from "./version.ts";
 
 /**
@@ -28,6 +28,7 @@ export function* clientHandshake(config: ClientConfig, io: HandshakeIo): Flow<Es
     if (offer.early !== undefined)
       throw new TlsAlert("protocol_version", "server chose TLS 1.2 although early data was sent to it");
     io.startVersion("TLSv1.2");
+    wipePsks(psks);
     return yield* clientHandshake12(config, io, offer, answer);
   }
   if (!versions.includes("TLSv1.3")) {

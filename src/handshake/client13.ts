@@ -93,10 +93,7 @@ export function* clientHandshake13(
   io.send("finished", { verifyData: handshake.clientTraffic.finished(io.transcript.digest()) });
   io.protectWrites(suite, main.clientTraffic);
   const resumption = main.resumption(io.transcript.digest());
-  io.keep(resumption);
-
-  handshake.clientTraffic.wipe();
-  handshake.serverTraffic.wipe();
+  io.keepOnly(main.clientTraffic, main.serverTraffic, main.exporter, resumption);
   const [serverCertificate] = "chain" in server.peer ? server.peer.chain : [];
   return {
     version: "TLSv1.3",

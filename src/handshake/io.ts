@@ -163,6 +163,13 @@ export class HandshakeIo {
     if (this.#isWiped) this.wipe();
   }
 
+  /** The handshake is over, and of its secrets the connection needs `lasting` alone: all others are wiped. */
+  keepOnly(...lasting: readonly Wipeable[]): void {
+    const over = this.#secrets.splice(0).filter((secret) => !lasting.includes(secret));
+    for (const secret of over) secret.wipe();
+    this.keep(...lasting);
+  }
+
   /** Wipes every secret that the handshake has made; those that it has wiped itself stay so. */
   wipe(): void {
     this.#isWiped = true;

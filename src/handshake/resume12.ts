@@ -16,6 +16,7 @@ import {
   fetchBytes,
   isAlive,
   MAX_LIFETIME_SECONDS,
+  MAX_TICKET_LENGTH,
   MAX_TICKET_STATE_LENGTH,
   notASession,
   nowSeconds,
@@ -95,6 +96,7 @@ export function keepClientSession(config: ClientConfig, io: HandshakeIo, session
   const { lifetimeHintSeconds, createdAtSeconds = now, ...learned } = session;
   const hasTicket = learned.ticket.length > 0;
   if (sessionStore === null || key === undefined || (!hasTicket && learned.sessionId.length === 0)) return;
+  if (learned.ticket.length > MAX_TICKET_LENGTH) return;
   const hint = lifetimeHintSeconds > 0 ? lifetimeHintSeconds : DEFAULT_TICKET_LIFETIME_SECONDS;
   const state = encodeSession12({
     ...learned,

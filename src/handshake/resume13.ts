@@ -44,6 +44,14 @@ export function* findPsks(config: ClientConfig, io: HandshakeIo): Flow<readonly 
   return offered;
 }
 
+/** Forgets PSKs that the server has no use for. */
+export function wipePsks(psks: readonly OfferedPsk[]): void {
+  for (const { early, resumes } of psks) {
+    early.wipe();
+    resumes?.state.preSharedKey.fill(0);
+  }
+}
+
 /** Under which name a client keeps a session; undefined when it keeps none. */
 export function sessionKey(config: ClientConfig, slot: number): string | undefined {
   const key = clientKey(config);

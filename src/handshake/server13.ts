@@ -16,6 +16,7 @@ import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
 import {
   checkClientHello,
   checkForCertificates,
+  checkForKeyExchange,
   checkSecondClientHello,
   type OfferedClientHello,
 } from "./client-hello-rules.ts";
@@ -132,10 +133,7 @@ export function* serverHandshake13(
   }
   io.protectReads(suite, main.clientTraffic, "application");
   const resumption = main.resumption(io.transcript.digest());
-  io.keep(resumption);
-
-  handshake.clientTraffic.wipe();
-  handshake.serverTraffic.wipe();
+  io.keepOnly(main.clientTraffic, main.serverTraffic, main.exporter, resumption);
   const endPoint = endPointBinding(choice, psk);
   if (psk?.resumes !== null && mayResume(config, hello)) {
     sendTickets(
@@ -221,6 +219,7 @@ function* exchangeHellos(
   if (psk === undefined) checkForCertificates(hello);
   if (psk !== undefined && mode === "psk_ke")
     return { hello, setup, suite, exchange: undefined, psk, helloRetried: false };
+  checkForKeyExchange(hello);
   const { group, share } = chooseGroup(settings.groups, supportedGroups, keyShare);
   if (share !== undefined) {
     const exchange = { group, share: share.keyExchange };
@@ -246,16 +245,25 @@ function choosePskMode(own: readonly PskMode[], { body }: OfferedClientHello): P
   return own.find((mode) => offered?.includes(PskKeyExchangeMode[mode]));
 }
 
-/** The PSK in the second ClientHello, which may have lost others and has a new binder; undefined when it is not there any more. */
+/**
+ * The PSK in the second ClientHello, which may have lost others and has a new binder: only what the suite is not for may be left out.
+ * @throws {TlsAlert} missing_extension or illegal_parameter when it is gone. RFC 8446 §4.1.2.
+ */
 function pskAgain(
   io: HandshakeIo,
   { raw, body }: Received<"client_hello">,
   psk: ChosenPsk | undefined,
 ): ChosenPsk | undefined {
-  const identities = body.extensions.preSharedKey?.identities ?? [];
-  const index =
-    psk === undefined ? -1 : identities.findIndex(({ identity }) => equalBytes(identity, psk.identity));
-  if (psk === undefined || index < 0) return undefined;
+  if (psk === undefined) return undefined;
+  const { preSharedKey } = body.extensions;
+  if (preSharedKey === undefined)
+    throw new TlsAlert("missing_extension", "the second ClientHello holds no pre_shared_key any more");
+  const index = preSharedKey.identities.findIndex(({ identity }) => equalBytes(identity, psk.identity));
+  if (index < 0)
+    throw new TlsAlert(
+      "illegal_parameter",
+      `the second ClientHello does not offer PSK ${psk.index} any more`,
+    );
   checkBinder(raw, body, index, psk, (hash, truncated) => io.transcript.digestWith(hash, truncated));
   return { ...psk, index };
 }

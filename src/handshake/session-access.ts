@@ -15,6 +15,8 @@ import type { SessionOrigin } from "./session-fields.ts";
 export const MAX_LIFETIME_SECONDS = 7 * 24 * 3600;
 /** A longer state is not put into a ticket: it must fit into a ClientHello, with room to spare. */
 export const MAX_TICKET_STATE_LENGTH = 2 ** 14;
+/** A longer ticket is not kept: it must fit into one ClientHello with the longest cookie. */
+export const MAX_TICKET_LENGTH = 3 * 2 ** 13;
 
 /**
  * Under which name a client keeps sessions with its server; undefined when it does not know who that is. They are of the client's own

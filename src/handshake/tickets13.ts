@@ -8,7 +8,13 @@ import type { HandshakeIo } from "./io.ts";
 import { alpnBytes } from "./negotiate.ts";
 import type { Session } from "./post.ts";
 import { SESSION_SLOTS, sessionKey, STORED_TICKET_LENGTH, storedTicketKey } from "./resume13.ts";
-import { MAX_LIFETIME_SECONDS, MAX_TICKET_STATE_LENGTH, nowSeconds, putAside } from "./session-access.ts";
+import {
+  MAX_LIFETIME_SECONDS,
+  MAX_TICKET_LENGTH,
+  MAX_TICKET_STATE_LENGTH,
+  nowSeconds,
+  putAside,
+} from "./session-access.ts";
 import { encodeSession13, type ServerSession13 } from "./session13.ts";
 
 /** What a server puts into the sessions of one connection. */
@@ -94,6 +100,7 @@ export function keepSession(
   const { sessionStore } = config.settings;
   const key = sessionKey(config, ticketIndex % SESSION_SLOTS);
   if (sessionStore === null || key === undefined || origin === null) return;
+  if (session.ticket.length > MAX_TICKET_LENGTH) return;
   const { createdAtSeconds, peerChain, ocspResponse, signedCertificateTimestamps } = origin;
   // A clock may have gone back since the full handshake.
   const age = Math.max(0, Math.floor(session.receivedAtMs / 1000) - createdAtSeconds);

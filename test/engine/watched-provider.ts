@@ -168,9 +168,12 @@ function then<T, U>(value: Awaitable<T>, map: (value: T) => U): Awaitable<U> {
   return typeof value === "object" && value !== null && "then" in value ? value.then(map) : map(value);
 }
 
-/** A store that shows `watch` every copy of a session that passes. */
-export function watchedStore(watch: WatchedProvider): SessionStore {
-  const sessions = new Map<string, Uint8Array>();
+/** A store that shows `watch` every copy of a session that passes. @param initial what it has already. */
+export function watchedStore(
+  watch: WatchedProvider,
+  initial: Iterable<readonly [string, Uint8Array]> = [],
+): SessionStore {
+  const sessions = new Map(initial);
   const copyOf = (key: string): Uint8Array | null => {
     const session = sessions.get(key);
     return session === undefined ? null : watch.watchSecret("session", session.slice());

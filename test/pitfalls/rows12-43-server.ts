@@ -78,7 +78,8 @@ const ages: readonly Pitfall[] = WAYS.flatMap((way) => {
     { age: lifetime - 1, isResumed: true },
     { age: lifetime, isResumed: false },
     { age: lifetime + 7 * 24 * HOURS, isResumed: false },
-    { age: -1, isResumed: false },
+    { age: -60, isResumed: true },
+    { age: -61, isResumed: false },
   ].map(({ age, isResumed }): Pitfall => ({
     row: 43,
     engine: "server",

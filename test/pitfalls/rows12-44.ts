@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { back, credential, known, offered, WAYS } from "./client-sessions12.ts";
+import { cut } from "./edits.ts";
 import { ForgedServer12 } from "./forged-server12.ts";
 import { expectOpen, type Pitfall } from "./pitfall.ts";
 import { clientConfig } from "./pitfall13.ts";
@@ -33,7 +34,9 @@ const ages: readonly Pitfall[] = [
       [0, way.way],
       [lifetime - 1, way.way],
       [lifetime, "nothing"],
-      [-1, "nothing"],
+      // Clocks may differ by a minute.
+      [-60, way.way],
+      [-61, "nothing"],
     ] as const) {
       const start = seconds;
       seconds += age;
@@ -99,6 +102,28 @@ const tickets: readonly Pitfall[] = [
         server.upTo("newSessionTicket").newSessionTicket((body) => ({ ...body, ticket }));
         expect(expectOpen(server.complete()).resumed).toBe(true);
         expect(back({ config, session }).clientHello.extensions.sessionTicket).toEqual(next);
+      }
+    },
+  },
+  {
+    row: 44,
+    engine: "client",
+    name: "a ticket is not offered that leaves no room in a ClientHello",
+    run() {
+      for (const [length, expected] of [
+        [24_576, "ticket"],
+        [24_577, "nothing"],
+        [65_500, "nothing"],
+      ] as const) {
+        const config = clientConfig();
+        const server = new ForgedServer12(config, { credential, issuesTicket: true });
+        server.fragment = (message) => cut(message, 2 ** 14);
+        server.upTo("newSessionTicket").newSessionTicket((body) => ({
+          ...body,
+          ticket: new Uint8Array(length).fill(7),
+        }));
+        expectOpen(server.complete());
+        expect({ length, offered: offered(config) }).toEqual({ length, offered: expected });
       }
     },
   },
