@@ -9,6 +9,7 @@ import {
   type HandshakeName,
   isHandshake,
 } from "../messages/handshake.ts";
+import type { Exporter } from "../schedule/exporter.ts";
 import type { Tls12Keys } from "../schedule/tls12.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 import { Transcript } from "../schedule/transcript.ts";
@@ -59,6 +60,8 @@ export interface RecordPort {
   sendEarlyData(data: Uint8Array): void;
   /** Takes up to `bytes` of application data during the handshake; undefined ends it. RFC 8446 §4.2.10. */
   acceptEarlyData(bytes: number | undefined): void;
+  /** Lends the secret behind early exporters to the host, until it is wiped. RFC 8446 §7.5. */
+  lendEarlyExporter(exporter: Exporter): void;
   /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
   allowChangeCipherSpec(): void;
   /** Passes over up to `bytes` of early data, until a record opens; undefined ends it. RFC 8446 §4.2.10. */
@@ -165,6 +168,10 @@ export class HandshakeIo {
 
   acceptEarlyData(bytes: number | undefined): void {
     this.#port.acceptEarlyData(bytes);
+  }
+
+  lendEarlyExporter(exporter: Exporter): void {
+    this.#port.lendEarlyExporter(exporter);
   }
 
   unprotectWrites(): void {
