@@ -67,7 +67,10 @@ export async function acquainted(
     now: clock.now,
     ...serverChanges,
   });
-  await open(client, server);
+  const pair = await open(client, server);
+  pair.client.engine.closeWrite();
+  pair.server.engine.closeWrite();
+  await pair.run();
   return { clock, client, server, replays };
 }
 
