@@ -5,7 +5,7 @@ import type { ServerConfig } from "../config/server.ts";
 import { upgrade } from "../engine/upgrade.ts";
 import { TruncationError } from "../errors.ts";
 import type { ConnectionInfo } from "../handshake/established.ts";
-import { protocolSettings, type TlsProtocolOptions } from "../protocol/options.ts";
+import { checkEarlyDataUse, protocolSettings, type TlsProtocolOptions } from "../protocol/options.ts";
 import type { Protocol, Transport } from "../protocol/transport.ts";
 import { exactly, type ReadAttempt, Reader, some, until } from "./reader.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -180,7 +180,7 @@ export class Connection implements Protocol {
     const tlsOptions = { halfClose: true, ...this.#options.tlsOptions, ...options };
     this.#checkStartTls(config, insideTls);
     // Refuses what is out of range before anything has changed.
-    protocolSettings(tlsOptions);
+    checkEarlyDataUse(config, tlsOptions.earlyData, protocolSettings(tlsOptions));
     if (this.#lost !== undefined) throw this.#lost.error ?? new Error("the connection is over");
     this.#isStartingTls = true;
     try {

@@ -16,7 +16,10 @@ export interface Limits {
   readonly warningAlerts: number;
   /** KeyUpdates, tickets and other handshake messages without application data between them. */
   readonly postHandshakeMessages: number;
-  /** Bytes of early data that a server passes over, records as they come, because it does not take them. */
+  /**
+   * Bytes of early data that a server passes over, records as they come, because it does not take them; twice as many as it would have taken,
+   * or its ticket allows, if that is more.
+   */
   readonly skippedEarlyDataBytes: number;
   /** Bytes received while the handshake waits for a hook. */
   readonly parkedInputBytes: number;

@@ -57,6 +57,8 @@ export class MemoryReplayStore implements ReplayStore {
   readonly #entries: number;
   readonly #now: () => number;
   readonly #startedAtMs: number;
+  /** What has expired by then may have been forgotten, whatever the clock says now. */
+  #forgottenUntilMs = -Infinity;
   /** When each may be forgotten. */
   readonly #taken = new Map<string, number>();
 
@@ -70,7 +72,8 @@ export class MemoryReplayStore implements ReplayStore {
   }
 
   take({ key, issuedAtMs, expiresAtMs }: EarlyHello): boolean {
-    if (issuedAtMs < this.#startedAtMs || this.#taken.has(key)) return false;
+    if (issuedAtMs < this.#startedAtMs || expiresAtMs <= this.#forgottenUntilMs) return false;
+    if (this.#taken.has(key)) return false;
     if (this.#taken.size >= this.#entries) this.#forgetExpired();
     if (this.#taken.size >= this.#entries) return false;
     this.#taken.set(key, expiresAtMs);
@@ -79,6 +82,7 @@ export class MemoryReplayStore implements ReplayStore {
 
   #forgetExpired(): void {
     const now = this.#now();
+    this.#forgottenUntilMs = Math.max(this.#forgottenUntilMs, now);
     for (const [key, expiresAtMs] of this.#taken) if (expiresAtMs <= now) this.#taken.delete(key);
   }
 }

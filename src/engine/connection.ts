@@ -122,6 +122,11 @@ export class TlsConnection {
     return this.#established?.exporter;
   }
 
+  /** The secret behind early exporters, once early data was sent or is taken. */
+  get earlyExporter(): Exporter | undefined {
+    return this.#port.earlyExporter;
+  }
+
   /** What an authentication can be bound to, once the handshake has ended. */
   get bindings(): ChannelBindings | undefined {
     return this.#established?.bindings;

@@ -3,6 +3,7 @@ import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
+import { checkEarlyDataUse } from "../protocol/options.ts";
 import { TlsProtocol, type TlsProtocolOptions } from "../protocol/tls-protocol.ts";
 import type { Protocol } from "../protocol/transport.ts";
 import { TlsConnection } from "./connection.ts";
@@ -18,7 +19,8 @@ export type Unread = Uint8Array | "none";
 export interface ClientStartOptions {
   /**
    * Goes out with the first flight if a session allows it, in one piece; otherwise, and when the server does not take it, it comes back as the
-   * event `early-data-rejected`. It has no forward secrecy, and an attacker may repeat it: RFC 8446 §8. Copied.
+   * event `early-data-rejected`, behind which what was written meanwhile has gone out already. It has no forward secrecy, and an attacker may
+   * repeat it: RFC 8446 §8. Copied.
    */
   readonly earlyData?: Uint8Array;
 }
@@ -72,16 +74,18 @@ export class TlsEngine {
    * The first bytes must be TLS. If they are none, the `NotTlsError` is of kind `not-tls`; with `options.unread`, even if
    * empty, of kind `plaintext-after-upgrade`, since then the connection was in plaintext before.
    *
-   * @throws {ConfigError} for an option that is out of range; {TypeError} for a `config` that is none.
+   * @throws {ConfigError} for an option that is out of range, and for early data that has nobody to go to; {TypeError} for a `config` that is none.
    */
   static wrap(
     app: Protocol,
     config?: ClientConfig | ServerConfig,
-    options: TlsProtocolOptions = {},
+    { earlyData, ...options }: TlsProtocolOptions = {},
   ): TlsProtocol {
+    const start: ClientStartOptions = earlyData === undefined ? {} : { earlyData };
     if (config === undefined || options.unread !== undefined)
-      return new TlsProtocol(app, new TlsEngine(), config ?? null, options);
-    const engine = config?.role === "server" ? TlsEngine.server(config) : TlsEngine.client(config);
+      return new TlsProtocol(app, new TlsEngine(), config ?? null, { ...options, ...start });
+    checkEarlyDataUse(config, earlyData, options);
+    const engine = config?.role === "server" ? TlsEngine.server(config) : TlsEngine.client(config, start);
     return new TlsProtocol(app, engine, null, options);
   }
 
@@ -332,13 +336,24 @@ export class TlsEngine {
    * @throws {TypeError} before the handshake has ended, and after the connection has.
    */
   exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
-    if (context !== null) checkBytes("exportKeyingMaterial", context);
-    if (!Number.isInteger(length) || length < 1 || length > 8160) {
-      throw new RangeError(`length is ${length}, allowed 1..8160`);
-    }
+    checkExport("exportKeyingMaterial", context, length);
     const exporter = this.#tls?.exporter;
     if (exporter === undefined || this.state !== "open")
       throw new TypeError("exporters need a connection that is open");
+    return exporter.export(label, context, length);
+  }
+
+  /**
+   * The same of the secret that goes with early data: from when a client has sent some, and a server has decided to take it, to the end of
+   * the connection. It is as replayable as early data is; and when that was rejected, nobody but the client has it. RFC 8446 §7.5.
+   *
+   * @throws {TypeError} when there is no early data, and after the end of the connection.
+   */
+  exportEarlyKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
+    checkExport("exportEarlyKeyingMaterial", context, length);
+    const exporter = this.#tls?.earlyExporter;
+    if (exporter === undefined || this.state === "closed")
+      throw new TypeError("early exporters need a connection with early data");
     return exporter.export(label, context, length);
   }
 
@@ -424,6 +439,12 @@ function available(type: string, binding: Uint8Array | null): Uint8Array {
 
 function checkBytes(method: string, bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`${method}() takes a Uint8Array`);
+}
+
+function checkExport(method: string, context: Uint8Array | null, length: number): void {
+  if (context !== null) checkBytes(method, context);
+  if (!Number.isInteger(length) || length < 1 || length > 8160)
+    throw new RangeError(`length is ${length}, allowed 1..8160`);
 }
 
 /** @throws {TypeError} for early data of a server, or what is no bytes. */

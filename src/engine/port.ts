@@ -12,6 +12,7 @@ import type { HandshakeJoiner } from "../record/joiner.ts";
 import type { ReadRecord, RecordLayer } from "../record/layer.ts";
 import { ReadProtection13, WriteProtection13 } from "../record/protection.ts";
 import { readProtection12, writeProtection12 } from "../record/protection12.ts";
+import type { Exporter } from "../schedule/exporter.ts";
 import type { Tls12Keys } from "../schedule/tls12.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 import type { Hooks } from "./hooks.ts";
@@ -21,6 +22,8 @@ export class EnginePort implements RecordPort {
   readonly random: Random;
   readonly now: () => number;
   readonly earlyData: Uint8Array | undefined;
+  /** Once early data was sent, or is taken. */
+  earlyExporter: Exporter | undefined;
   readonly #records: RecordLayer;
   readonly #joiner: HandshakeJoiner;
   readonly #hooks: Hooks;
@@ -144,6 +147,10 @@ export class EnginePort implements RecordPort {
   sendEarlyData(data: Uint8Array): void {
     this.#checkAlive();
     this.#records.write(ContentType.application_data, data);
+  }
+
+  lendEarlyExporter(exporter: Exporter): void {
+    this.earlyExporter = exporter;
   }
 
   acceptEarlyData(bytes: number | undefined): void {

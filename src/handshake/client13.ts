@@ -63,7 +63,7 @@ export function* clientHandshake13(
 
   const encryptedExtensions = yield* io.receive("encrypted_extensions");
   const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer.hello);
-  const earlyDataAccepted = isEarlyDataTaken(encryptedExtensions.body, early, suite, alpn);
+  const earlyDataAccepted = isEarlyDataTaken(encryptedExtensions.body, offer, psk, suite, alpn);
   if (early !== undefined && !earlyDataAccepted) io.protectWrites(suite, handshake.clientTraffic);
   const { recordSizeLimit } = encryptedExtensions.body.extensions;
   if (recordSizeLimit !== undefined) io.limitWrites(checkPeerRecordSizeLimit(recordSizeLimit));

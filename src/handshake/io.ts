@@ -9,6 +9,7 @@ import {
   type HandshakeName,
   isHandshake,
 } from "../messages/handshake.ts";
+import type { Exporter } from "../schedule/exporter.ts";
 import type { Tls12Keys } from "../schedule/tls12.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
 import { Transcript } from "../schedule/transcript.ts";
@@ -59,6 +60,8 @@ export interface RecordPort {
   sendEarlyData(data: Uint8Array): void;
   /** Takes up to `bytes` of application data during the handshake; undefined ends it. RFC 8446 §4.2.10. */
   acceptEarlyData(bytes: number | undefined): void;
+  /** Lends the secret behind early exporters to the host, until it is wiped. RFC 8446 §7.5. */
+  lendEarlyExporter(exporter: Exporter): void;
   /** From now on, and until the peer's Finished, its ChangeCipherSpec for middleboxes is dropped. */
   allowChangeCipherSpec(): void;
   /** Passes over up to `bytes` of early data, until a record opens; undefined ends it. RFC 8446 §4.2.10. */
@@ -92,6 +95,7 @@ export class HandshakeIo {
   readonly #sendHandshake: (raw: Uint8Array) => void;
   readonly #secrets: Wipeable[] = [];
   readonly #onFailure: (() => unknown)[] = [];
+  #earlyExporter: Wipeable | undefined;
   #isWiped = false;
 
   /** @param sendHandshake takes what is sent. */
@@ -165,9 +169,10 @@ export class HandshakeIo {
 
   /** The handshake is over, and of its secrets the connection needs `lasting` alone: all others are wiped. */
   keepOnly(...lasting: readonly Wipeable[]): void {
-    const over = this.#secrets.splice(0).filter((secret) => !lasting.includes(secret));
+    const kept = this.#earlyExporter === undefined ? lasting : [...lasting, this.#earlyExporter];
+    const over = this.#secrets.splice(0).filter((secret) => !kept.includes(secret));
     for (const secret of over) secret.wipe();
-    this.keep(...lasting);
+    this.keep(...kept);
   }
 
   /** Wipes every secret that the handshake has made; those that it has wiped itself stay so. */
@@ -190,6 +195,12 @@ export class HandshakeIo {
 
   acceptEarlyData(bytes: number | undefined): void {
     this.#port.acceptEarlyData(bytes);
+  }
+
+  lendEarlyExporter(exporter: Exporter & Wipeable): void {
+    this.#earlyExporter = exporter;
+    this.keep(exporter);
+    this.#port.lendEarlyExporter(exporter);
   }
 
   unprotectWrites(): void {

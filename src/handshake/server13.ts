@@ -20,7 +20,7 @@ import {
   checkSecondClientHello,
   type OfferedClientHello,
 } from "./client-hello-rules.ts";
-import { admitEarlyData } from "./early-data.ts";
+import { admitEarlyData, skippedEarlyDataBytes } from "./early-data.ts";
 import type { Authenticated, Established13 } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import { type HandshakeIo, type Received, receiveUnrecorded } from "./io.ts";
@@ -87,7 +87,7 @@ export function* serverHandshake13(
   } else {
     io.skipEarlyData(undefined);
     io.protectReads(suite, early.traffic, "early");
-    io.acceptEarlyData(config.earlyData?.maxBytes);
+    io.acceptEarlyData(early.maxBytes);
   }
 
   io.send("encrypted_extensions", {
@@ -205,9 +205,6 @@ function* exchangeHellos(
   const { settings } = config;
   io.allowChangeCipherSpec();
   const hello = checkClientHello(first.body);
-  if (first.body.extensions.earlyData !== undefined) {
-    io.skipEarlyData(settings.limits.skippedEarlyDataBytes);
-  }
   const setup = yield* chooseSetup(config, hello, first.raw);
   const suite = chooseCipherSuite(settings.tls13Suites, hello.body.cipherSuites);
   const { supportedGroups, keyShare } = hello.body.extensions;
@@ -215,6 +212,7 @@ function* exchangeHellos(
   const psk = mode === undefined ? undefined : yield* choosePsk(config, io, setup, hello, suite);
   if (psk !== undefined)
     checkBinder(first.raw, first.body, psk.index, psk, (hash, truncated) => hash.digest(truncated));
+  if (first.body.extensions.earlyData !== undefined) io.skipEarlyData(skippedEarlyDataBytes(config, psk));
   io.transcript.start(suite.hash);
   if (psk === undefined) checkForCertificates(hello);
   if (psk !== undefined && mode === "psk_ke")

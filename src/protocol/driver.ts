@@ -1,6 +1,6 @@
 import type { TlsEngine } from "../engine/engine.ts";
 import type { CloseReason, TlsEvent } from "../engine/events.ts";
-import { TimeoutError, TruncationError } from "../errors.ts";
+import { ConfigError, TimeoutError, TruncationError } from "../errors.ts";
 import type { ConnectionInfo } from "../handshake/established.ts";
 import { AppTransport } from "./app-transport.ts";
 import type { Application } from "./application.ts";
@@ -201,12 +201,28 @@ export class TlsDriver {
       case "key-update":
       case "warning-alert":
         return;
+      case "early-data":
+        this.#handOver("onEarlyData", event.data.slice());
+        return;
+      case "early-data-rejected":
+        this.#handOver("onEarlyDataRejected", event.data);
+        return;
       case "unwrapped":
         this.#returnToPlaintext();
         return;
       case "closed":
         this.#receiveClosed(event.how);
+        return;
+      default:
+        event satisfies never;
     }
+  }
+
+  /** An engine that was given, not made here, may have early data that nobody takes: the connection ends rather than lose it. */
+  #handOver(callback: "onEarlyData" | "onEarlyDataRejected", data: Uint8Array): void {
+    const take = this.settings[callback];
+    if (take === undefined) throw new ConfigError(callback, take, "a function, as there is early data");
+    take(data);
   }
 
   #receiveData(first: Uint8Array): void {

@@ -1,3 +1,6 @@
+import type { ClientConfig } from "../config/client.ts";
+import type { ServerConfig } from "../config/server.ts";
+import { checkFunction } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import type { Session } from "../handshake/post.ts";
 import { runtimeClock } from "./clock.ts";
@@ -31,6 +34,22 @@ export interface TlsProtocolOptions {
   /** Takes tickets for later connections. A client gets them after the handshake, mostly with the first data. */
   readonly onSession?: (session: Session) => void;
   /**
+   * Goes out with the first flight of a client, if a session allows it: see `ClientStartOptions`. It has no forward secrecy, and an attacker
+   * may repeat it. It needs `onEarlyDataRejected`.
+   */
+  readonly earlyData?: Uint8Array;
+  /**
+   * Gets `earlyData` back, behind `connectionMade` and before any data, when it was not sent or not taken; to be written now, if it is
+   * fit for the server that this is. Of an application that has paused reading, it waits as data do. What it throws ends the connection.
+   */
+  readonly onEarlyDataRejected?: (data: Uint8Array) => void;
+  /**
+   * Takes early data of a client, record by record, before `connectionMade`; the receiver owns the bytes. Whoever has seen them can have sent
+   * them again, so nothing must come of them that must not happen twice. A server whose config takes early data needs it. What it throws
+   * ends the connection.
+   */
+  readonly onEarlyData?: (data: Uint8Array) => void;
+  /**
    * Takes what disturbs no connection: what `onMessage`, `onKeyLog`, `onSession`, `pauseWriting` and `resumeWriting` have
    * thrown; and, once per connection, a `TypeError` for a write that came too late.
    */
@@ -52,6 +71,8 @@ export interface ProtocolSettings {
   readonly readMarks: Marks;
   readonly maxRead: number;
   readonly onSession: ((session: Session) => void) | undefined;
+  readonly onEarlyData: ((data: Uint8Array) => void) | undefined;
+  readonly onEarlyDataRejected: ((data: Uint8Array) => void) | undefined;
   readonly onHookError: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
 }
@@ -79,9 +100,44 @@ export function protocolSettings(options: TlsProtocolOptions): ProtocolSettings 
     readMarks: marks("read", options.readHighWater, options.readLowWater, 256 * 1024),
     maxRead,
     onSession: options.onSession,
+    onEarlyData: checkFunction("onEarlyData", options.onEarlyData),
+    onEarlyDataRejected: checkFunction("onEarlyDataRejected", options.onEarlyDataRejected),
     onHookError: options.onHookError,
     clock: options.clock ?? runtimeClock(),
   };
+}
+
+type TakeBytes = (data: Uint8Array) => void;
+
+interface EarlyDataTakers {
+  readonly onEarlyData?: TakeBytes | undefined;
+  readonly onEarlyDataRejected?: TakeBytes | undefined;
+}
+
+/**
+ * Whether all early data has somebody to go to.
+ *
+ * @param earlyData what is to be sent; undefined for nothing.
+ * @throws {ConfigError} when it has not, so that nothing is lost without a word; and for early data of a server. {TypeError} for what is no bytes.
+ */
+export function checkEarlyDataUse(
+  config: ClientConfig | ServerConfig,
+  earlyData: Uint8Array | undefined,
+  { onEarlyData, onEarlyDataRejected }: EarlyDataTakers,
+): void {
+  if (config?.role === "server" && config.earlyData !== undefined && onEarlyData === undefined)
+    throw new ConfigError("onEarlyData", onEarlyData, "a function, as the ServerConfig takes early data");
+  if (earlyData === undefined) return;
+  if (!(earlyData instanceof Uint8Array)) throw new TypeError("earlyData must be a Uint8Array");
+  if (config?.role === "server")
+    throw new ConfigError("earlyData", `${earlyData.length} bytes`, "none for a server");
+  if (onEarlyDataRejected === undefined) {
+    throw new ConfigError(
+      "onEarlyDataRejected",
+      onEarlyDataRejected,
+      "a function, as there is earlyData, which may not be taken",
+    );
+  }
 }
 
 /** The longest delay that timers take; Node and browsers turn a longer one into none at all. */

@@ -1,10 +1,11 @@
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
-import type { TlsEngine, Unread } from "../engine/engine.ts";
+import type { ClientStartOptions, TlsEngine, Unread } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
 import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
 import { Application, type AppState } from "./application.ts";
 import { TlsDriver, type WrapState } from "./driver.ts";
-import { protocolSettings, type TlsProtocolOptions } from "./options.ts";
+import { checkEarlyDataUse, protocolSettings, type TlsProtocolOptions } from "./options.ts";
 import { Pledge } from "./pledge.ts";
 import type { Protocol, Transport } from "./transport.ts";
 
@@ -38,9 +39,18 @@ export class TlsProtocol implements Protocol {
     options: TlsProtocolOptions = {},
   ) {
     const settings = protocolSettings(options);
+    const { earlyData } = options;
+    if (config !== null) checkEarlyDataUse(config, earlyData, options);
+    else if (earlyData !== undefined)
+      throw new ConfigError(
+        "earlyData",
+        `${earlyData.length} bytes`,
+        "none without a config; startTls() takes some",
+      );
     if (engine.state !== "plaintext" && engine.state !== "handshaking")
       throw new TypeError(`the engine is ${engine.state}; TlsProtocol takes a new one`);
-    if (config !== null) engine.upgrade(config, options.unread ?? "none");
+    if (config !== null)
+      engine.upgrade(config, options.unread ?? "none", earlyData === undefined ? {} : { earlyData });
     else if (options.unread !== undefined) engine.receive(options.unread);
     const application = new Application(app, settings, (error) => this.#driver.reportHookError(error));
     this.#driver = new TlsDriver(engine, settings, application);
@@ -72,13 +82,20 @@ export class TlsProtocol implements Protocol {
    * `connectionMade` again, and hears `connectionLost` if the handshake fails.
    *
    * @param unread bytes that came behind the command that asked for TLS, if a parser holds any: they go to TLS, never to the application.
-   * @throws {TypeError} unless the connection is in plaintext and open both ways. Nothing has changed then.
+   * @param options early data of a client.
+   * @throws {TypeError} unless the connection is in plaintext and open both ways; {ConfigError} for early data that has nobody to go to.
+   * Nothing has changed then.
    */
-  startTls(config: ClientConfig | ServerConfig, unread: Unread): Promise<ConnectionInfo> {
+  startTls(
+    config: ClientConfig | ServerConfig,
+    unread: Unread,
+    options: ClientStartOptions = {},
+  ): Promise<ConnectionInfo> {
     const driver = this.#driver;
     if (!driver.isPlaintext)
       throw new TypeError("startTls() needs a connection that is in plaintext and open");
-    driver.engine.upgrade(config, unread);
+    checkEarlyDataUse(config, options.earlyData, driver.settings);
+    driver.engine.upgrade(config, unread, options);
     driver.requestAndGoOn(() => driver.startHandshake());
     return driver.handshake.promise;
   }
@@ -106,6 +123,11 @@ export class TlsProtocol implements Protocol {
   /** Keying material that both sides can compute and nobody else; see `TlsEngine.exportKeyingMaterial`. RFC 8446 §7.5, RFC 5705. */
   exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
     return this.#driver.engine.exportKeyingMaterial(label, context, length);
+  }
+
+  /** The same for early data, which `onEarlyData` may ask for already; see `TlsEngine.exportEarlyKeyingMaterial`. RFC 8446 §7.5. */
+  exportEarlyKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
+    return this.#driver.engine.exportEarlyKeyingMaterial(label, context, length);
   }
 
   /** What SCRAM-PLUS and the like bind an authentication to; see `TlsEngine.channelBinding`. */

@@ -187,6 +187,7 @@ export class Peer12 {
       unprotectWrites: notHere,
       sendEarlyData: notHere,
       acceptEarlyData: notHere,
+      lendEarlyExporter: notHere,
       allowChangeCipherSpec: () => undefined,
       skipEarlyData: () => undefined,
       limitReads: () => undefined,

@@ -1,7 +1,8 @@
 import { equalBytes, hex } from "../../src/bytes.ts";
-import { nobleGroups } from "../../src/crypto/noble.ts";
+import { nobleCipherSuites, nobleGroups } from "../../src/crypto/noble.ts";
 import type { Awaitable } from "../../src/awaitable.ts";
 import type { KeyExchangeGroup } from "../../src/crypto/provider.ts";
+import { encodeHandshake } from "../../src/messages/handshake.ts";
 import {
   EarlySecret,
   type HandshakeSecret,
@@ -41,6 +42,7 @@ export class DerivedSecrets {
   readonly find = (label: SecretLabel, context: SecretContext): Uint8Array | undefined => {
     switch (label) {
       case "CLIENT_EARLY_TRAFFIC_SECRET":
+        return this.#earlyTraffic(context);
       case "CLIENT_RANDOM":
         return undefined;
       case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
@@ -73,6 +75,19 @@ export class DerivedSecrets {
   #keep(label: SecretLabel, secret: Uint8Array): Uint8Array {
     this.#found.set(label, secret.slice());
     return secret;
+  }
+
+  /** Nothing on the wire tells the hash of a PSK, but a PSK of a ticket is as long as it. */
+  #earlyTraffic({ clientHello }: SecretContext): Uint8Array | undefined {
+    const [first] = clientHello.extensions.preSharedKey?.identities ?? [];
+    const preSharedKey = first && this.#options.preSharedKey?.(first.identity);
+    const suite = nobleCipherSuites.find(
+      ({ version, hash }) => version === "TLSv1.3" && hash.outputLength === preSharedKey?.length,
+    );
+    if (suite === undefined) return undefined;
+    const clientHelloHash = suite.hash.digest(encodeHandshake("client_hello", clientHello));
+    const { bytes } = new EarlySecret(suite.hash, preSharedKey).clientEarlyTraffic(clientHelloHash);
+    return this.#keep("CLIENT_EARLY_TRAFFIC_SECRET", bytes);
   }
 
   #handshakeStage({ clientHello, serverHello, hash, transcriptHash }: SecretContext): HandshakeSecret {

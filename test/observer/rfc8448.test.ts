@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { hex } from "../../src/bytes.ts";
 import { ContentType } from "../../src/messages/codepoints.ts";
-import { printedKeyLog, printedRecords, privateKeysOf } from "../replay/rfc8448-trace.ts";
+import { printedByEither, printedKeyLog, printedRecords, privateKeysOf } from "../replay/rfc8448-trace.ts";
 import { ConnectionObserver, keyLogSecrets, type SecretSource, type Side } from "../support/observer.ts";
 import { RFC8448_TRACES, rfc8448Trace, type Trace } from "../support/vectors.ts";
 import { DerivedSecrets } from "./derived-secrets.ts";
@@ -58,13 +58,14 @@ describe.each(traces)("RFC 8448 §$section", ({ section, protectedRecords, proof
     await expectPlaintext(observe(trace, keyLogSecrets(printedKeyLog(trace))));
   });
 
-  // §4 has 0-RTT data, and the secret of that is not made from a private key.
-  test.skipIf(section === 4).each(["client", "server"] as const)(
-    "the %s's private keys open all its records as well (not for 0-RTT, whose keys come from the PSK alone)",
+  test.each(["client", "server"] as const)(
+    "the %s's private keys open all its records as well, with the PSK of §3 for those of §4",
     async (side: Side) => {
       // Of two shares, the one that counts is the last.
       const privateKey = (): Uint8Array => privateKeysOf(trace, side).at(-1) ?? new Uint8Array();
-      await expectPlaintext(observe(trace, new DerivedSecrets({ side, privateKey }).find));
+      const preSharedKey = (): Uint8Array =>
+        printedByEither(rfc8448Trace(3), "derive", "resumption").expanded;
+      await expectPlaintext(observe(trace, new DerivedSecrets({ side, privateKey, preSharedKey }).find));
     },
   );
 });

@@ -4,7 +4,9 @@ import {
   type ClientHello,
   credential,
   ExtensionType,
+  MemorySessionStore,
   type PresentedPeer,
+  type SessionStore,
   type SigningKey,
   TlsEngine,
   type TlsMessage,
@@ -16,6 +18,7 @@ import type { Trace } from "../support/vectors.ts";
 import { traceProvider, type UsedKeys } from "./rfc8448-provider.ts";
 import {
   clientDraws,
+  earlyDataOf,
   InjectedRandom,
   messagesOf,
   printedKeyLog,
@@ -30,34 +33,38 @@ const EXTENSION_ORDER: readonly number[] = [
   ExtensionType.supported_groups,
   ExtensionType.session_ticket,
   ExtensionType.key_share,
+  ExtensionType.early_data,
   ExtensionType.supported_versions,
   ExtensionType.signature_algorithms,
   ExtensionType.cookie,
   ExtensionType.psk_key_exchange_modes,
   ExtensionType.record_size_limit,
   ExtensionType.padding,
+  ExtensionType.pre_shared_key,
 ];
 
 export interface Replay {
-  readonly section: 3 | 5 | 6 | 7;
+  readonly section: 3 | 4 | 5 | 6 | 7;
   readonly title: string;
   readonly supportedGroups: readonly number[];
   readonly hasSessionTicket?: true;
-  /** Bytes of padding in the second ClientHello. */
-  readonly secondPadding?: number;
+  /** Bytes of padding in the first ClientHello, and in the second one. */
+  readonly padding?: readonly [first: number | undefined, second: number | undefined];
+  /** The session of §3 is resumed, so many milliseconds after its ticket. */
+  readonly resumesAfterMs?: number;
   readonly middleboxCompatibility?: true;
   /** Whether the client's Certificate, CertificateVerify and Finished share a record; we give each its own. */
   readonly hasCoalescedFlight?: true;
   readonly group: string;
-  readonly scheme: string;
+  /** With which the server signs; null where it does not. */
+  readonly scheme: string | null;
   readonly records: { readonly client: number; readonly server: number };
 }
 
 /** The ClientHello as the traces' client would send it. */
 function shape(hello: ClientHello, replay: Replay): ClientHello {
   const none = new Uint8Array();
-  const { secondPadding } = replay;
-  const isSecond = hello.extensions.cookie !== undefined;
+  const padding = replay.padding?.[hello.extensions.cookie === undefined ? 0 : 1];
   return {
     ...hello,
     extensions: {
@@ -67,7 +74,7 @@ function shape(hello: ClientHello, replay: Replay): ClientHello {
         { type: ExtensionType.renegotiation_info, body: Uint8Array.of(0) },
         ...(replay.hasSessionTicket ? [{ type: ExtensionType.session_ticket, body: none }] : []),
       ],
-      ...(isSecond && secondPadding !== undefined && { padding: new Uint8Array(secondPadding) }),
+      ...(padding !== undefined && { padding: new Uint8Array(padding) }),
       order: EXTENSION_ORDER,
     },
   };
@@ -85,7 +92,7 @@ export class ReplayedClient {
   readonly requestedSchemes: (readonly number[])[] = [];
   readonly observer: ConnectionObserver;
 
-  constructor(trace: Trace, replay: Replay) {
+  constructor(trace: Trace, replay: Replay, sessionStore: SessionStore = new MemorySessionStore()) {
     this.random = new InjectedRandom(clientDraws(trace));
     this.observer = new ConnectionObserver(keyLogSecrets(printedKeyLog(trace)));
     const [certificate] = messagesOf(trace, "client", "Certificate");
@@ -107,7 +114,8 @@ export class ReplayedClient {
       shapeClientHello: (hello) => shape(hello, replay),
       onKeyLog: (line) => this.keyLog.push(line),
       onMessage: (message) => this.messages.push(message),
-      now: () => 0,
+      now: () => replay.resumesAfterMs ?? 0,
+      sessionStore,
       ...(certificate &&
         certificateVerify && {
           clientCredential: ({ signatureSchemes }) => {
@@ -118,7 +126,8 @@ export class ReplayedClient {
           },
         }),
     });
-    this.end = new End(TlsEngine.client(config));
+    const earlyData = earlyDataOf(trace);
+    this.end = new End(TlsEngine.client(config, earlyData && { earlyData }));
   }
 
   /** Gives what the trace's client has signed: RSA-PSS is random, and the traces print no salt. */
@@ -137,7 +146,9 @@ export class ReplayedClient {
 
   /** What the engine does for one record of its side, and all its output since the last one. */
   send({ subject, payload }: PrintedRecord): Uint8Array {
-    if (subject === "application_data") this.end.engine.write(payload);
+    // Early data was given to it at the start.
+    const isEarly = this.end.engine.state === "handshaking";
+    if (subject === "application_data" && !isEarly) this.end.engine.write(payload);
     if (subject === "alert") this.end.engine.closeWrite();
     const output = this.end.engine.takeOutput() ?? new Uint8Array();
     this.observer.carry("client", output);
@@ -154,8 +165,8 @@ export class ReplayedClient {
 }
 
 /** Runs a trace against our client. Gives the client's output per printed record of the client. */
-export function replayTrace(trace: Trace, replay: Replay, split: Split) {
-  const client = new ReplayedClient(trace, replay);
+export function replayTrace(trace: Trace, replay: Replay, split: Split, sessionStore?: SessionStore) {
+  const client = new ReplayedClient(trace, replay, sessionStore);
   const sent: { readonly printed: PrintedRecord; readonly bytes: Uint8Array }[] = [];
   let unclaimed: Uint8Array = new Uint8Array();
   for (const printed of printedRecords(trace)) {

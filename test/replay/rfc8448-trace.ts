@@ -42,6 +42,7 @@ export function printedByEither<A extends TraceAction>(
 
 const LABELS = {
   "c e traffic": "CLIENT_EARLY_TRAFFIC_SECRET",
+  "e exp master": "EARLY_EXPORTER_SECRET",
   "c hs traffic": "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
   "s hs traffic": "SERVER_HANDSHAKE_TRAFFIC_SECRET",
   "c ap traffic": "CLIENT_TRAFFIC_SECRET_0",
@@ -99,7 +100,7 @@ export class InjectedRandom {
   };
 }
 
-/** The keys with which `side` reads or writes in an epoch (`"handshake"`, `"application"`), printed for it or for its peer. */
+/** The keys with which `side` reads or writes in an epoch (`"early application"`, `"handshake"`, `"application"`), printed for it or for its peer. */
 export function trafficKeysOf(
   trace: Trace,
   side: Side,
@@ -121,11 +122,20 @@ export function trafficKeysOf(
   return keys;
 }
 
+/** The early data of a trace; undefined where there is none. */
+export function earlyDataOf(trace: Trace): Uint8Array | undefined {
+  const records = printedRecords(trace);
+  const early = records.find(({ subject }) => subject === "application_data");
+  const answer = records.findIndex(({ sender }) => sender === "server");
+  return early !== undefined && records.indexOf(early) < answer ? early.payload : undefined;
+}
+
 /** What a client draws: random, session id if it has one, one private key per share. */
 export function clientDraws(trace: Trace): readonly Uint8Array[] {
-  const [first] = messagesOf(trace, "client", "ClientHello");
+  // The message that §4 constructs has no binders yet.
+  const [first] = printedRecords(trace);
   if (first === undefined) throw new Error(`${trace.source}: there is no ClientHello`);
-  const { random, legacySessionId } = decodeHandshake("client_hello", first);
+  const { random, legacySessionId } = decodeHandshake("client_hello", first.payload);
   return [
     random,
     ...(legacySessionId.length > 0 ? [legacySessionId] : []),

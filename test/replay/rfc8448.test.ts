@@ -2,16 +2,17 @@ import { describe, expect, test } from "vitest";
 
 import { concatBytes, hex } from "../../src/bytes.ts";
 import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
-import { NamedGroup, readLeaf } from "../../src/index.ts";
+import { MemorySessionStore, NamedGroup, readLeaf, type SessionStore } from "../../src/index.ts";
 import { decodeHandshake } from "../../src/messages/handshake.ts";
 import { MAX_PLAINTEXT_LENGTH, RecordBuffer } from "../../src/record/framing.ts";
 import { ReadProtection13 } from "../../src/record/protection.ts";
+import { ExporterSecret } from "../../src/schedule/tls13.ts";
 import type { TrafficKeys } from "../../src/schedule/traffic.ts";
 import { verifyRsaPssSha256 } from "../observer/proofs.ts";
 import { eventRow } from "../support/observer.ts";
-import { byteByByte, whole } from "../support/pair.ts";
+import { byteByByte, type Split, whole } from "../support/pair.ts";
 import { printedStep, rfc8448Trace } from "../support/vectors.ts";
-import { type Replay, replayTrace } from "./replayed-client.ts";
+import { type Replay, ReplayedClient, replayTrace } from "./replayed-client.ts";
 import { asUsed, TRACE_SIGNATURE_ALGORITHMS, type UsedKeys } from "./rfc8448-provider.ts";
 import {
   printedByEither,
@@ -37,10 +38,20 @@ const replays: readonly Replay[] = [
     records: { client: 4, server: 5 },
   },
   {
+    section: 4,
+    title: "resumed 0-RTT handshake",
+    supportedGroups: ALL_GROUPS,
+    padding: [87, undefined],
+    resumesAfterMs: 6,
+    group: "x25519",
+    scheme: null,
+    records: { client: 6, server: 4 },
+  },
+  {
     section: 5,
     title: "HelloRetryRequest",
     supportedGroups: EC_GROUPS,
-    secondPadding: 175,
+    padding: [undefined, 175],
     group: "secp256r1",
     scheme: "rsa_pss_rsae_sha256",
     records: { client: 4, server: 4 },
@@ -64,6 +75,14 @@ const replays: readonly Replay[] = [
     records: { client: 4, server: 4 },
   },
 ];
+
+/** What a client has before its connection: for §4, the session of §3. */
+function sessionsFor({ resumesAfterMs }: Replay, split: Split): SessionStore {
+  const store = new MemorySessionStore();
+  const [first] = replays;
+  if (resumesAfterMs !== undefined && first !== undefined) replayTrace(rfc8448Trace(3), first, split, store);
+  return store;
+}
 
 /** What is in the records of `bytes`, which are protected by the printed keys. */
 function openAll(bytes: Uint8Array, keys: TrafficKeys) {
@@ -89,8 +108,9 @@ describe.each([
 ] as const)("a client that receives %s", (_name, split) => {
   describe.each(replays)("RFC 8448 §$section ($title)", (replay) => {
     const trace = rfc8448Trace(replay.section);
-    const { client, sent, unclaimed } = replayTrace(trace, replay, split);
+    const { client, sent, unclaimed } = replayTrace(trace, replay, split, sessionsFor(replay, split));
     const { end } = client;
+    const isResumed = replay.resumesAfterMs !== undefined;
 
     test("sends every record to the byte", () => {
       const printed = printedRecords(trace);
@@ -119,6 +139,7 @@ describe.each([
         asUsed(direction, trafficKeysOf(trace, "client", direction, epoch));
       const application = [keys("write", "application"), keys("read", "application")];
       expect(client.usedKeys).toEqual([
+        ...(isResumed ? [keys("write", "early application")] : []),
         keys("read", "handshake"),
         keys("write", "handshake"),
         // In §3 the server is the first to use them, for its ticket.
@@ -134,29 +155,34 @@ describe.each([
         group: replay.group,
         peerSignatureScheme: replay.scheme,
         helloRetried: replay.section === 5,
+        resumed: isResumed,
+        earlyDataAccepted: isResumed,
         peer: { kind: "verified" },
       });
       const data = printedRecords(trace).filter(
         ({ sender, subject }) => sender === "server" && subject === "application_data",
       );
-      expect(data.length).toBe(replay.section === 3 ? 1 : 0);
+      expect(data.length).toBe(replay.section <= 4 ? 1 : 0);
       expect(hex(end.received)).toBe(hex(concatBytes(...data.map(({ payload }) => payload))));
       expect(end.closed).toEqual({ kind: "clean" });
       expect(end.engine.state).toBe("closed");
       expect(end.events.map(({ type }) => type)).toEqual([
         "handshake-complete",
-        ...(replay.section === 3 ? ["session", "data"] : []),
+        ...(replay.section === 3 ? ["session"] : []),
+        ...(replay.section <= 4 ? ["data"] : []),
         "closed",
       ]);
     });
 
-    test("presents the printed certificate to the trust policy, once", () => {
-      const [message = new Uint8Array()] = messagesOf(trace, "server", "Certificate");
+    test("presents the printed certificate to the trust policy, once; that of the session that it resumes", () => {
+      const origin = isResumed ? rfc8448Trace(3) : trace;
+      const [message = new Uint8Array()] = messagesOf(origin, "server", "Certificate");
       const { certificateList } = decodeHandshake("certificate", message);
       expect(client.presented.map(({ chain }) => chain.map(hex))).toEqual([
         certificateList.map(({ certData }) => hex(certData)),
       ]);
-      expect(client.presented[0]).toMatchObject({ role: "server", serverName: "server", nowMs: 0 });
+      const nowMs = replay.resumesAfterMs ?? 0;
+      expect(client.presented[0]).toMatchObject({ role: "server", serverName: "server", nowMs });
     });
 
     test("reports to its message callback what an observer sees", () => {
@@ -222,6 +248,18 @@ test("§6: what our client has signed is what the printed signature covers, by t
   expect(client.requestedSchemes).toEqual([TRACE_SIGNATURE_ALGORITHMS]);
 });
 
-test.skip("§4 (resumed, with 0-RTT data): the client resumes nothing yet; test/schedule compares its secrets, test/observer its records", () => {
-  // To be replayed with the PSK of §3 when there is resumption.
+test("§4: the client exports early what the printed early exporter secret gives, and its ticket is gone", () => {
+  const replay = replays.find(({ section }) => section === 4);
+  if (replay === undefined) throw new Error("there is no replay of §4");
+  const trace = rfc8448Trace(4);
+  const store = sessionsFor(replay, whole);
+  const client = new ReplayedClient(trace, replay, store);
+  const secret = printedByEither(trace, "derive", "e exp master").expanded;
+  expect(client.end.engine.exportEarlyKeyingMaterial("EXPORTER-test", null, 32)).toEqual(
+    new ExporterSecret(TLS_AES_128_GCM_SHA256.hash, secret).export("EXPORTER-test", null, 32),
+  );
+  const again = new ReplayedClient(trace, replay, store);
+  const sent = again.end.engine.takeOutput() ?? new Uint8Array();
+  const { extensions } = decodeHandshake("client_hello", sent.subarray(5));
+  expect([extensions.preSharedKey, extensions.earlyData]).toEqual([undefined, undefined]);
 });

@@ -61,7 +61,7 @@ const UNLIMITED = { emptyRecords: 2 ** 20, changeCipherSpecs: 2 ** 20 };
  */
 export abstract class Forger {
   readonly engine: TlsEngine;
-  /** Everything that the engine has reported; the bytes of `data` are copies. */
+  /** Everything that the engine has reported; the bytes of `data` and `early-data` are copies. */
   readonly events: TlsEvent[] = [];
   /** Everything that the engine has sent besides alerts and ChangeCipherSpec. */
   readonly messages: { readonly name: HandshakeName | undefined; readonly raw: Uint8Array }[] = [];
@@ -137,7 +137,8 @@ export abstract class Forger {
       if (event === NEED_DATA) break;
       if (event.type === "pending")
         throw new TypeError("a forger talks to engines whose hooks answer at once");
-      this.events.push(event.type === "data" ? { type: "data", data: event.data.slice() } : event);
+      const isView = event.type === "data" || event.type === "early-data";
+      this.events.push(isView ? { type: event.type, data: event.data.slice() } : event);
     }
     const output = this.engine.takeOutput();
     if (output === null) return;

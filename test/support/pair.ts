@@ -1,5 +1,6 @@
 import {
   type ClientConfig,
+  type ClientStartOptions,
   NEED_DATA,
   type ServerConfig,
   TlsEngine,
@@ -31,6 +32,11 @@ export class End {
     return Buffer.concat(this.events.flatMap((event) => (event.type === "data" ? [event.data] : [])));
   }
 
+  /** The early data that was received, joined. */
+  get early(): Uint8Array {
+    return Buffer.concat(this.events.flatMap((event) => (event.type === "early-data" ? [event.data] : [])));
+  }
+
   /** The one `closed` event, if there was one. */
   get closed(): Extract<TlsEvent, { type: "closed" }>["how"] | undefined {
     const closed = this.events.filter((event) => event.type === "closed");
@@ -44,7 +50,8 @@ export class End {
       const event = this.engine.nextEvent();
       if (event === NEED_DATA) return undefined;
       if (event.type === "pending") return event.done;
-      this.events.push(event.type === "data" ? { type: "data", data: event.data.slice() } : event);
+      const isView = event.type === "data" || event.type === "early-data";
+      this.events.push(isView ? { type: event.type, data: event.data.slice() } : event);
     }
   }
 }
@@ -55,8 +62,13 @@ export class Pair {
   readonly server: End;
   readonly #split: Split;
 
-  constructor(client: ClientConfig, server: ServerConfig, split: Split = whole) {
-    this.client = new End(TlsEngine.client(client));
+  constructor(
+    client: ClientConfig,
+    server: ServerConfig,
+    split: Split = whole,
+    start: ClientStartOptions = {},
+  ) {
+    this.client = new End(TlsEngine.client(client, start));
     this.server = new End(TlsEngine.server(server));
     this.#split = split;
   }

@@ -253,6 +253,7 @@ export class ScriptedPeer {
       unprotectWrites: notScripted,
       sendEarlyData: notScripted,
       acceptEarlyData: notScripted,
+      lendEarlyExporter: notScripted,
       protectReads12: (suite, keys, encryptThenMac) =>
         records.protectReads(readProtection12(suite, keys, { encryptThenMac })),
       protectWrites12: (suite, keys, encryptThenMac) =>

@@ -1,10 +1,12 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { ServerConfig } from "../../config/server.ts";
+import { checkFunction } from "../../config/settings.ts";
 import { TlsEngine } from "../../engine/engine.ts";
 import type { ConnectionInfo } from "../../handshake/established.ts";
 import { runtimeClock } from "../../protocol/clock.ts";
+import { checkEarlyDataUse, protocolSettings } from "../../protocol/options.ts";
 import type { Clock, Transport } from "../../protocol/transport.ts";
-import { asyncDispose, Connection, type StartTlsOptions } from "../connection.ts";
+import { asyncDispose, Connection, type StartTlsOptions, type TlsOptions } from "../connection.ts";
 import { connectionOptions, type SocketConnectionOptions, wrapOptions } from "./connect.ts";
 import { nodeTransport } from "./socket-transport.ts";
 
@@ -23,6 +25,11 @@ export interface ListenerOptions extends ListenOptions, SocketConnectionOptions 
    * @param remote the client's address and port.
    */
   readonly onHandshakeError?: (error: unknown, remote: string) => void;
+  /**
+   * Takes early data of a client before the handler has its connection, which is the second argument; the receiver owns the bytes. Needed with a
+   * `tls` that takes early data. See `TlsProtocolOptions`.
+   */
+  readonly onEarlyData?: (data: Uint8Array, connection: Connection) => void;
   /** What a handler has thrown. Default: a warning of the process. */
   readonly onError?: (error: unknown, connection: Connection) => void;
   /** How long {@link Listener.close} waits for connections to end in order. Default: 2 000. */
@@ -47,11 +54,12 @@ export interface Listener {
  * Listens, and calls `handler` for each client: behind the handshake, if TLS comes first. Nothing that a client or a handler does ends
  * the listener or the process.
  *
- * @throws as a rejection, when listening fails, and {TypeError} for options that make no sense.
+ * @throws as a rejection, when listening fails, and {TypeError} or {ConfigError} for options that make no sense.
  */
 export async function startServer(handler: ConnectionHandler, options: ListenerOptions): Promise<Listener> {
   if (options.tls !== undefined && options.tls.role !== "server")
     throw new TypeError("startServer() takes a ServerConfig");
+  checkTlsOptions(options);
   const listener = new NodeListener(handler, options);
   await listener.listen();
   return listener;
@@ -134,12 +142,15 @@ class NodeListener implements Listener {
   async #accept(socket: Socket): Promise<void> {
     const { tls, upgradeable = false } = this.#options;
     const remote = `${socket.remoteAddress ?? "unknown"}:${socket.remotePort ?? 0}`;
-    const connection = new AcceptedConnection(connectionOptions({ ...this.#options, upgradeable }));
+    const tlsOptions = tlsOptionsFor(this.#options, () => connection);
+    const connection: AcceptedConnection = new AcceptedConnection(
+      connectionOptions({ ...this.#options, upgradeable, tlsOptions }),
+    );
     if (tls === undefined || upgradeable) {
       const transport = nodeTransport(socket, connection, this.#options);
       this.#track(socket, transport, () => void connection.close());
     } else {
-      const wrapped = TlsEngine.wrap(connection, tls, wrapOptions(this.#options));
+      const wrapped = TlsEngine.wrap(connection, tls, wrapOptions({ ...this.#options, tlsOptions }));
       const transport = nodeTransport(socket, wrapped, this.#options);
       this.#track(socket, transport, () => wrapped.appTransport.close());
       try {
@@ -176,6 +187,25 @@ class NodeListener implements Listener {
   #reportHandshakeError(error: unknown, remote: string): void {
     report(() => this.#options.onHandshakeError?.(error, remote));
   }
+}
+
+/** What would be wrong with every connection is said at the start. */
+function checkTlsOptions(options: ListenerOptions): void {
+  const onEarlyData = checkFunction("onEarlyData", options.onEarlyData);
+  const settings = protocolSettings(wrapOptions(options));
+  // A handler that starts TLS itself may say itself who takes early data.
+  if (options.tls === undefined || options.upgradeable === true) return;
+  const taker = onEarlyData === undefined ? settings.onEarlyData : () => undefined;
+  checkEarlyDataUse(options.tls, options.tlsOptions?.earlyData, { ...settings, onEarlyData: taker });
+}
+
+/** `onEarlyData` is told whose data it gets, since many connections share one. */
+function tlsOptionsFor(
+  { tlsOptions = {}, onEarlyData }: ListenerOptions,
+  connection: () => Connection,
+): TlsOptions {
+  if (onEarlyData === undefined) return tlsOptions;
+  return { ...tlsOptions, onEarlyData: (data) => onEarlyData(data, connection()) };
 }
 
 /** A callback that throws must not end the process either. */
