@@ -219,7 +219,7 @@ for (const how of ["by ticket", "their sessions are in a cache"]) {
     for (const resumed of [false, true]) {
       const info = await meetings.again();
       expect(info).toMatchObject({ resumed, peer: { kind: "verified" } });
-      seen.expectAsTold(info, 2);
+      seen.expectAsTold(info, 5);
       const subjects = [...meetings.peer.output.matchAll(/^subject=.*client-rsa-2048/gm)];
       expect(subjects).toHaveLength(resumed ? 2 : 1);
     }
