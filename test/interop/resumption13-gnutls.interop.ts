@@ -19,15 +19,8 @@ import {
   startGnutlsServer,
 } from "./peers/gnutls.ts";
 import type { Peer } from "./process.ts";
-import {
-  acceptAs,
-  clientPairs,
-  fullInfo,
-  OfferedIdentities,
-  resumedInfo,
-  SeenMessages,
-  serverPairs,
-} from "./resumption13.ts";
+import { acceptAs, fullInfo, OfferedIdentities, resumedInfo, SeenMessages } from "./resumption13.ts";
+import { clientPairs, serverPairs } from "./resumption13-pairs.ts";
 import { clientFor, row, serverWith, type Suite, suites } from "./rows.ts";
 import type { Scope } from "./waiting.ts";
 
