@@ -173,5 +173,21 @@ export async function exchangeWithClient({ server, peer }: OpensslMeeting): Prom
 /** The keying material that `-keymatexport` prints. */
 export const KEYING_MATERIAL = /Keying material: ([0-9A-F]+)/;
 
+/** PEM with a session of TLS 1.3, as OpenSSL's `SSL_SESSION_ASN1` has it, with nothing in it that need not be: `-psk_session` takes its key. */
+export function opensslSession(cipherSuite: number, secret: Uint8Array): string {
+  const element = (tag: number, ...content: readonly number[]): number[] => [tag, content.length, ...content];
+  const [integer, octets, sequence] = [0x02, 0x04, 0x30];
+  const der = element(
+    sequence,
+    ...element(integer, 1),
+    ...element(integer, 3, 4),
+    ...element(octets, cipherSuite >> 8, cipherSuite & 0xff),
+    ...element(octets),
+    ...element(octets, ...secret),
+  );
+  const name = "SSL SESSION PARAMETERS";
+  return `-----BEGIN ${name}-----\n${Buffer.from(der).toString("base64")}\n-----END ${name}-----\n`;
+}
+
 /** An OCSPResponse in DER that says tryLater (RFC 6960 §4.2.1): the smallest that there is. */
 export const OCSP_TRY_LATER = Uint8Array.of(0x30, 0x03, 0x0a, 0x01, 0x03);

@@ -64,16 +64,25 @@ export interface PythonClientMeeting {
   readonly peer: Peer;
 }
 
-/** Our client, upgraded by the server of a new script. */
-export async function meetPythonServer(
+/** Starts the script whose server upgrades. */
+export async function startPythonServer(
   scope: Scope,
   { chainFile, keyFile }: Issued,
   theirs: ScriptOptions,
+): Promise<{ readonly peer: Peer; readonly port: number }> {
+  const peer = startPython(scope, "starttls_server.py", chainFile, keyFile, JSON.stringify(theirs));
+  const [, port] = await peer.untilPrinted(/"port": (\d+)/);
+  return { peer, port: Number(port) };
+}
+
+/** Our client, upgraded by the server of a new script. */
+export async function meetPythonServer(
+  scope: Scope,
+  issued: Issued,
+  theirs: ScriptOptions,
   config: ClientConfig,
 ): Promise<PythonServerMeeting> {
-  const peer = startPython(scope, "starttls_server.py", chainFile, keyFile, JSON.stringify(theirs));
-  const [, printed] = await peer.untilPrinted(/"port": (\d+)/);
-  const port = Number(printed);
+  const { peer, port } = await startPythonServer(scope, issued, theirs);
   return { client: await connectToPython(scope, port, config), peer, port };
 }
 

@@ -33,7 +33,8 @@ import javax.net.ssl.TrustManagerFactory;
  * </pre>
  *
  * VERSIONS are separated by commas. A connection whose first line is "RENEGOTIATE" is told to the other side to handshake again, and so
- * does a client that is told "PORT NAME VERSIONS again".
+ * does a client that is told "PORT NAME VERSIONS again". One whose first line is "SESSION" is told when its session was made, and who its client is;
+ * of the session of a client the same is printed.
  */
 public final class TlsPeer {
     private static final String[] ALPN = {"b", "a"};
@@ -91,6 +92,10 @@ public final class TlsPeer {
                 if (new String(buffer, 0, count).startsWith("RENEGOTIATE")) {
                     socket.startHandshake();
                 }
+                if (new String(buffer, 0, count).startsWith("SESSION")) {
+                    socket.getOutputStream().write((origin(socket) + "\n").getBytes());
+                    continue;
+                }
                 socket.getOutputStream().write(buffer, 0, count);
             }
         } catch (IOException error) {
@@ -125,6 +130,7 @@ public final class TlsPeer {
             }
             socket.getOutputStream().write("ping from java\n".getBytes());
             String answer = new BufferedReader(new InputStreamReader(socket.getInputStream())).readLine();
+            report("SESSION " + port + " " + origin(socket));
             report("ANSWER " + port + " " + answer);
         } catch (IOException error) {
             report("ERROR " + port + " " + error);
@@ -135,6 +141,18 @@ public final class TlsPeer {
         SSLSession session = socket.getSession();
         String agreed = session.getProtocol() + " " + session.getCipherSuite() + " " + socket.getApplicationProtocol();
         report("OPEN " + agreed + " " + session.getCreationTime());
+    }
+
+    /** When the session was made, in milliseconds since 1970, which a resumed one keeps; and who the other side is. */
+    private static String origin(SSLSocket socket) {
+        SSLSession session = socket.getSession();
+        String peer;
+        try {
+            peer = session.getPeerPrincipal().getName();
+        } catch (javax.net.ssl.SSLPeerUnverifiedException error) {
+            peer = "nobody";
+        }
+        return session.getCreationTime() + " " + peer;
     }
 
     private static synchronized void report(String line) {
