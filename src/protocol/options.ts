@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import type { PeerIdentity } from "../handshake/established.ts";
 import type { Session } from "../handshake/post.ts";
 import { runtimeClock } from "./clock.ts";
 import type { Clock } from "./transport.ts";
@@ -30,9 +31,11 @@ export interface TlsProtocolOptions {
   readonly maxRead?: number;
   /** Takes tickets for later connections. A client gets them after the handshake, mostly with the first data. */
   readonly onSession?: (session: Session) => void;
+  /** Takes who a client is that has answered `requestClientCertificate()`. */
+  readonly onClientAuthenticated?: (peer: PeerIdentity) => void;
   /**
-   * Takes what disturbs no connection: what `onMessage`, `onKeyLog`, `onSession`, `pauseWriting` and `resumeWriting` have
-   * thrown; and, once per connection, a `TypeError` for a write that came too late.
+   * Takes what disturbs no connection: what `onMessage`, `onKeyLog`, `onSession`, `onClientAuthenticated`, `pauseWriting` and
+   * `resumeWriting` have thrown; and, once per connection, a `TypeError` for a write that came too late.
    */
   readonly onHookError?: (error: unknown) => void;
   /** Where time comes from. Default: the runtime's `setTimeout`. */
@@ -52,6 +55,7 @@ export interface ProtocolSettings {
   readonly readMarks: Marks;
   readonly maxRead: number;
   readonly onSession: ((session: Session) => void) | undefined;
+  readonly onClientAuthenticated: ((peer: PeerIdentity) => void) | undefined;
   readonly onHookError: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
 }
@@ -79,6 +83,7 @@ export function protocolSettings(options: TlsProtocolOptions): ProtocolSettings 
     readMarks: marks("read", options.readHighWater, options.readLowWater, 256 * 1024),
     maxRead,
     onSession: options.onSession,
+    onClientAuthenticated: options.onClientAuthenticated,
     onHookError: options.onHookError,
     clock: options.clock ?? runtimeClock(),
   };
