@@ -100,6 +100,7 @@ export type { ClientHello } from "./messages/handshake13.ts";
 export {
   type AppState,
   TlsProtocol,
+  type TlsControls,
   type TlsProtocolOptions,
   type WrapState,
 } from "./protocol/tls-protocol.ts";

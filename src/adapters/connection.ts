@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { latin1 } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
-import type { ServerConfig } from "../config/server.ts";
+import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import { upgrade } from "../engine/upgrade.ts";
 import { TruncationError } from "../errors.ts";
-import type { ConnectionInfo } from "../handshake/established.ts";
+import type { ChannelBindingType, ConnectionInfo, PeerIdentity } from "../handshake/established.ts";
 import { checkEarlyDataUse, protocolSettings, type TlsProtocolOptions } from "../protocol/options.ts";
+import type { TlsControls } from "../protocol/tls-controls.ts";
 import type { Protocol, Transport } from "../protocol/transport.ts";
 import { exactly, type ReadAttempt, Reader, some, until } from "./reader.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -67,6 +68,8 @@ export class Connection implements Protocol {
   #drains: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   /** While TLS starts, the transport is not ours to use. */
   #isStartingTls = false;
+  /** While TLS ends, nothing can be written. */
+  #isUnwrapping = false;
   #isWriteEnded = false;
   #isClosing = false;
   #isAborted = false;
@@ -151,6 +154,7 @@ export class Connection implements Protocol {
   write(data: Uint8Array | string): void {
     const transport = this.#requireTransport();
     if (this.#isStartingTls) throw new TypeError("write() while TLS starts");
+    if (this.#isUnwrapping) throw new TypeError("write() while TLS ends");
     if (this.#isWriteEnded || this.#isClosing) throw new TypeError("write() after the end of what we write");
     transport.write(bytesOf(data));
   }
@@ -202,10 +206,74 @@ export class Connection implements Protocol {
     }
   }
 
+  /**
+   * Takes TLS off again, as FTP's CCC does, when the peer has agreed by its close_notify. Until then nothing can be written. What was received and not
+   * read stays in front of what comes in plaintext. {@link startTls} works again afterwards. Both sides call it because their protocol says so: once
+   * the peer's close_notify has arrived, it is too late, and that was the end of what the peer writes.
+   *
+   * @throws {TypeError} as a rejection, unless TLS is on and open both ways; and what has ended the connection before the peer has agreed.
+   */
+  async unwrap(): Promise<void> {
+    const tls = this.#requireTls("unwrap");
+    if (this.#isWriteEnded || this.#isClosing) throw new TypeError("unwrap() while the connection ends");
+    const unwrapped = tls.unwrap();
+    this.#isUnwrapping = true;
+    try {
+      await unwrapped;
+    } finally {
+      this.#isUnwrapping = false;
+    }
+  }
+
+  /**
+   * Keying material that both sides can compute and nobody else. RFC 8446 §7.5, RFC 5705.
+   *
+   * @param label 1 to 249 ASCII characters; @param context null for none; @param length bytes, 1..8160.
+   * @returns bytes that the caller owns.
+   * @throws {TypeError} unless TLS is on and open; {RangeError} for the length.
+   */
+  exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
+    return this.#requireTls("exportKeyingMaterial").exportKeyingMaterial(label, context, length);
+  }
+
+  /**
+   * What an authentication inside of the connection is bound to, as SCRAM-PLUS (RFC 5802 §6) and LDAP (RFC 4513 §5.2) do it: see
+   * `TlsEngine.channelBinding`. The caller owns it.
+   *
+   * @throws {TypeError} unless TLS is on and open, and has such a binding.
+   */
+  channelBinding(type: ChannelBindingType): Uint8Array {
+    return this.#requireTls("channelBinding").channelBinding(type);
+  }
+
+  /**
+   * Renews the keys that we write with, and asks the peer to do the same if `requestPeer`. It happens by itself when it must. RFC 8446 §4.6.3.
+   *
+   * @throws {TypeError} unless TLS 1.3 is on, and we may write.
+   */
+  updateKeys(requestPeer = false): void {
+    this.#requireTls("updateKeys").updateKeys(requestPeer);
+  }
+
+  /**
+   * Asks a client of TLS 1.3 for a certificate, behind the handshake: a client that has `postHandshakeAuth`. RFC 8446 §4.6.2.
+   *
+   * The answer comes behind what the client has written before, so that must be read.
+   *
+   * @param clientAuth default: that of the config.
+   * @returns who the client is, as {@link info} says from now on.
+   * @throws {TypeError} as a rejection, unless the connection is open, the client can be asked, and no request waits; `ConfigError` for
+   * `clientAuth`; and what has ended the connection before the answer, such as the alert for a certificate that `clientAuth` refuses.
+   */
+  async requestClientCertificate(clientAuth?: ClientAuth): Promise<PeerIdentity> {
+    return await this.#requireTls("requestClientCertificate").requestClientCertificate(clientAuth);
+  }
+
   /** Ends what we write, behind what was written. Reading goes on. */
   closeWrite(): void {
     const transport = this.#requireTransport();
     if (this.#isStartingTls) throw new TypeError("closeWrite() while TLS starts");
+    if (this.#isUnwrapping) throw new TypeError("closeWrite() while TLS ends");
     transport.closeWrite();
     this.#isWriteEnded = true;
   }
@@ -283,6 +351,13 @@ export class Connection implements Protocol {
     return this.#transport;
   }
 
+  #requireTls(method: string): TlsControls {
+    const { tls } = this.#requireTransport();
+    if (tls === undefined || this.#isStartingTls || this.info === null)
+      throw new TypeError(`${method}() needs TLS`);
+    return tls;
+  }
+
   #read<T>(attempt: ReadAttempt<T>): Promise<T> {
     const result = this.#reader.read(attempt);
     this.#updateReading();
@@ -311,6 +386,7 @@ export class Connection implements Protocol {
     if (this.#options.upgradeable === false)
       throw new TypeError("startTls() on a connection that is not upgradeable");
     if (this.#isStartingTls) throw new TypeError("startTls() while TLS starts");
+    if (this.#isUnwrapping) throw new TypeError("startTls() while TLS ends");
     if (this.info !== null && !insideTls) throw new TypeError("startTls() while TLS is on");
     if (this.#isWriteEnded || this.#isClosing) throw new TypeError("startTls() while the connection ends");
     if (this.#reader.isWaiting) throw new TypeError("startTls() while a read waits");

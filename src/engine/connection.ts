@@ -296,14 +296,19 @@ export class TlsConnection {
   #receiveMessage(raw: Uint8Array): void {
     this.#hooks.handshake("read", raw);
     if (this.#established === undefined && this.#port.passesOver(raw)) return;
-    if (this.#established !== undefined && ++this.#messagesWithoutData > this.#limits.postHandshakeMessages) {
-      throw new TlsAlert(
-        "unexpected_message",
-        `more than ${this.#limits.postHandshakeMessages} handshake messages without application data`,
-      );
-    }
+    if (this.#established !== undefined && this.#requests?.hasAskedFor(raw) !== true) this.#countMessage();
     this.#runner.deliver(raw);
     this.#finishHandshake();
+  }
+
+  #countMessage(): void {
+    const limit = this.#limits.postHandshakeMessages;
+    if (++this.#messagesWithoutData > limit) {
+      throw new TlsAlert(
+        "unexpected_message",
+        `more than ${limit} handshake messages without application data`,
+      );
+    }
   }
 
   #receiveRecord({ type, fragment }: ReadRecord): TlsEvent | undefined {
@@ -330,10 +335,10 @@ export class TlsConnection {
       throw new TlsAlert("unexpected_message", "application data during the handshake");
     if (!this.#joiner.isAligned)
       throw new TlsAlert("unexpected_message", "application data inside of a handshake message");
-    if (data.length === 0) return undefined;
-    if (isEarly) return { type: "early-data", data };
     if (this.#requests?.isReceiving === true)
       throw new TlsAlert("unexpected_message", "application data between the messages of an authentication");
+    if (data.length === 0) return undefined;
+    if (isEarly) return { type: "early-data", data };
     this.#messagesWithoutData = 0;
     return { type: "data", data };
   }
@@ -343,6 +348,12 @@ export class TlsConnection {
     const received = readAlert(bytes, this.#port.maySpeak("TLSv1.2"));
     if (received.means !== "failure" && !this.#joiner.isAligned) {
       throw new TlsAlert("unexpected_message", "an alert that is no error inside of a handshake message");
+    }
+    if (received.means !== "failure" && this.#requests?.isReceiving === true) {
+      throw new TlsAlert(
+        "unexpected_message",
+        "an alert that is no error between the messages of an authentication",
+      );
     }
     switch (received.means) {
       case "close":

@@ -2,7 +2,7 @@ import { TlsAlert } from "../alert.ts";
 import { equalBytes, hex } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
-import { encodeHandshake } from "../messages/handshake.ts";
+import { encodeHandshake, isHandshake } from "../messages/handshake.ts";
 import { type CertificateMessage, certificateMessages, uncompressed } from "./certificate-compression.ts";
 import {
   answerCertificateRequest,
@@ -96,6 +96,11 @@ export class CertificateRequests {
   /** The messages that an answer may begin with; none when nothing was asked. */
   get due(): readonly CertificateMessage[] {
     return this.#open.length === 0 ? [] : certificateMessages(this.#config.settings.certificateCompression);
+  }
+
+  /** Whether a message belongs to an answer, or begins one: then it is no more than we have asked for. */
+  hasAskedFor(raw: Uint8Array): boolean {
+    return this.#isReceiving || this.due.some((name) => isHandshake(name, raw));
   }
 
   /** Asks. Answers may come in another order than requests. */

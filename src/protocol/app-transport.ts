@@ -1,5 +1,6 @@
 import type { ConnectionInfo } from "../handshake/established.ts";
 import type { TlsDriver } from "./driver.ts";
+import type { TlsControls } from "./tls-controls.ts";
 import type { Protocol, Transport } from "./transport.ts";
 
 /** The transport that an application above TLS gets. */
@@ -17,6 +18,10 @@ export class AppTransport implements Transport {
 
   get info(): ConnectionInfo | null {
     return this.#driver.engine.info;
+  }
+
+  get tls(): TlsControls {
+    return this.#driver.controls;
   }
 
   /**

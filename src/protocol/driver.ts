@@ -1,7 +1,7 @@
 import type { TlsEngine } from "../engine/engine.ts";
 import type { CloseReason, TlsEvent } from "../engine/events.ts";
 import { ConfigError, TimeoutError, TruncationError } from "../errors.ts";
-import type { ConnectionInfo } from "../handshake/established.ts";
+import type { ConnectionInfo, PeerIdentity } from "../handshake/established.ts";
 import { AppTransport } from "./app-transport.ts";
 import type { Application } from "./application.ts";
 import { Timer } from "./clock.ts";
@@ -10,6 +10,7 @@ import { LowerTransport } from "./lower-transport.ts";
 import type { ProtocolSettings } from "./options.ts";
 import { Pledge } from "./pledge.ts";
 import { Pump } from "./pump.ts";
+import { DriverControls } from "./tls-controls.ts";
 import { Watermarks } from "./watermarks.ts";
 
 /**
@@ -33,11 +34,14 @@ export class TlsDriver {
   readonly settings: ProtocolSettings;
   readonly app: Application;
   readonly appTransport = new AppTransport(this);
+  readonly controls = new DriverControls(this);
   readonly lower = new LowerTransport();
   state: WrapState = "UNWRAPPED";
   handshake = new Pledge<ConnectionInfo>();
   /** Set while `unwrap()` waits for the peer. */
   unwrapping: Pledge<void> | undefined;
+  /** Set while a request for the client's certificate has no answer. */
+  authenticating: Pledge<PeerIdentity> | undefined;
   /** Whether the connection is lost, or given up. */
   isOver = false;
   /** Whether the peer has ended its direction. */
@@ -192,11 +196,12 @@ export class TlsDriver {
         this.#finishHandshake(event.info);
         return;
       case "session":
-        try {
-          this.settings.onSession?.(event.session);
-        } catch (error) {
-          this.reportHookError(error);
-        }
+        this.#callHook(() => this.settings.onSession?.(event.session));
+        return;
+      case "client-authenticated":
+        this.#callHook(() => this.settings.onClientAuthenticated?.(event.peer));
+        this.authenticating?.resolve(event.peer);
+        this.authenticating = undefined;
         return;
       case "key-update":
       case "warning-alert":
@@ -225,6 +230,20 @@ export class TlsDriver {
     take(data);
   }
 
+  #callHook(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.reportHookError(error);
+    }
+  }
+
+  /** The client has not answered, and will not. */
+  #giveUpAuthenticating(reason: Error): void {
+    this.authenticating?.reject(reason);
+    this.authenticating = undefined;
+  }
+
   #receiveData(first: Uint8Array): void {
     // What a peer had sent before it saw our close_notify is no fault of its own, and nobody wants it any more.
     if (this.state === "SHUTDOWN") return;
@@ -244,6 +263,7 @@ export class TlsDriver {
   #returnToPlaintext(): void {
     this.#isTls = false;
     this.handshake = new Pledge();
+    this.#giveUpAuthenticating(new Error("TLS was taken off before the client has answered"));
     if (this.state === "WRAPPED") {
       this.state = "UNWRAPPED";
       this.isWriteOver = false;
@@ -271,6 +291,7 @@ export class TlsDriver {
       case "clean":
     }
     this.isReadOver = true;
+    this.#giveUpAuthenticating(new Error("the client has ended before it has answered"));
     // Once we have closed, a peer that goes without an answer takes nothing away from anyone.
     if (this.state === "SHUTDOWN" || (this.state === "FLUSHING" && how.kind === "truncated")) return;
     const wantsToWrite = this.app.ended() && this.settings.halfClose && how.kind === "clean";
@@ -345,6 +366,7 @@ export class TlsDriver {
     const rejection = fault ?? new Error("the connection was closed");
     this.handshake.reject(rejection);
     this.unwrapping?.reject(rejection);
+    this.#giveUpAuthenticating(rejection);
     this.app.lost(fault);
   }
 

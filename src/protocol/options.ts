@@ -2,6 +2,7 @@ import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { checkFunction } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
+import type { PeerIdentity } from "../handshake/established.ts";
 import type { Session } from "../handshake/post.ts";
 import { runtimeClock } from "./clock.ts";
 import type { Clock } from "./transport.ts";
@@ -33,6 +34,8 @@ export interface TlsProtocolOptions {
   readonly maxRead?: number;
   /** Takes tickets for later connections. A client gets them after the handshake, mostly with the first data. */
   readonly onSession?: (session: Session) => void;
+  /** Takes who a client is that has answered `requestClientCertificate()`. */
+  readonly onClientAuthenticated?: (peer: PeerIdentity) => void;
   /**
    * Goes out with the first flight of a client, if a session allows it: see `ClientStartOptions`. It has no forward secrecy, and an attacker
    * may repeat it. It needs `onEarlyDataRejected`.
@@ -50,8 +53,8 @@ export interface TlsProtocolOptions {
    */
   readonly onEarlyData?: (data: Uint8Array) => void;
   /**
-   * Takes what disturbs no connection: what `onMessage`, `onKeyLog`, `onSession`, `pauseWriting` and `resumeWriting` have
-   * thrown; and, once per connection, a `TypeError` for a write that came too late.
+   * Takes what disturbs no connection: what `onMessage`, `onKeyLog`, `onSession`, `onClientAuthenticated`, `pauseWriting` and
+   * `resumeWriting` have thrown; and, once per connection, a `TypeError` for a write that came too late.
    */
   readonly onHookError?: (error: unknown) => void;
   /** Where time comes from. Default: the runtime's `setTimeout`. */
@@ -73,6 +76,7 @@ export interface ProtocolSettings {
   readonly onSession: ((session: Session) => void) | undefined;
   readonly onEarlyData: ((data: Uint8Array) => void) | undefined;
   readonly onEarlyDataRejected: ((data: Uint8Array) => void) | undefined;
+  readonly onClientAuthenticated: ((peer: PeerIdentity) => void) | undefined;
   readonly onHookError: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
 }
@@ -102,6 +106,7 @@ export function protocolSettings(options: TlsProtocolOptions): ProtocolSettings 
     onSession: options.onSession,
     onEarlyData: checkFunction("onEarlyData", options.onEarlyData),
     onEarlyDataRejected: checkFunction("onEarlyDataRejected", options.onEarlyDataRejected),
+    onClientAuthenticated: options.onClientAuthenticated,
     onHookError: options.onHookError,
     clock: options.clock ?? runtimeClock(),
   };

@@ -1,17 +1,18 @@
 import type { ClientConfig } from "../config/client.ts";
-import type { ServerConfig } from "../config/server.ts";
+import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { ClientStartOptions, TlsEngine, Unread } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
-import type { ChannelBindingType, ConnectionInfo } from "../handshake/established.ts";
+import type { ChannelBindingType, ConnectionInfo, PeerIdentity } from "../handshake/established.ts";
 import { Application, type AppState } from "./application.ts";
 import { TlsDriver, type WrapState } from "./driver.ts";
 import { checkEarlyDataUse, protocolSettings, type TlsProtocolOptions } from "./options.ts";
-import { Pledge } from "./pledge.ts";
+import type { TlsControls } from "./tls-controls.ts";
 import type { Protocol, Transport } from "./transport.ts";
 
 export type { AppState } from "./application.ts";
 export type { WrapState } from "./driver.ts";
 export type { TlsProtocolOptions } from "./options.ts";
+export type { TlsControls } from "./tls-controls.ts";
 
 /**
  * TLS between a transport and an application, as asyncio's `SSLProtocol` is: a protocol to the one, and a transport to the other.
@@ -23,7 +24,7 @@ export type { TlsProtocolOptions } from "./options.ts";
  * An application may call anything of its transport from any callback. If a callback throws, the connection ends, and `connectionLost`
  * gets what was thrown.
  */
-export class TlsProtocol implements Protocol {
+export class TlsProtocol implements Protocol, TlsControls {
   readonly #driver: TlsDriver;
 
   /**
@@ -100,29 +101,12 @@ export class TlsProtocol implements Protocol {
     return driver.handshake.promise;
   }
 
-  /**
-   * Takes TLS off again, as FTP's CCC does, when the peer has agreed by its close_notify. Until then nothing can be written.
-   *
-   * @returns settled when the connection is in plaintext, or lost.
-   * @throws {TypeError} unless TLS is on and open both ways.
-   */
   unwrap(): Promise<void> {
-    const driver = this.#driver;
-    if (driver.state !== "WRAPPED" || driver.isReadOver || driver.isWriteOver)
-      throw new TypeError("unwrap() needs a connection that is in TLS and open");
-    const unwrapping = new Pledge<void>();
-    driver.requestAndGoOn(() => {
-      driver.engine.unwrap();
-      driver.unwrapping = unwrapping;
-      driver.isWriteOver = true;
-      driver.startShutdownTimer();
-    });
-    return unwrapping.promise;
+    return this.#driver.controls.unwrap();
   }
 
-  /** Keying material that both sides can compute and nobody else; see `TlsEngine.exportKeyingMaterial`. RFC 8446 §7.5, RFC 5705. */
   exportKeyingMaterial(label: string, context: Uint8Array | null, length: number): Uint8Array {
-    return this.#driver.engine.exportKeyingMaterial(label, context, length);
+    return this.#driver.controls.exportKeyingMaterial(label, context, length);
   }
 
   /** The same for early data, which `onEarlyData` may ask for already; see `TlsEngine.exportEarlyKeyingMaterial`. RFC 8446 §7.5. */
@@ -130,14 +114,16 @@ export class TlsProtocol implements Protocol {
     return this.#driver.engine.exportEarlyKeyingMaterial(label, context, length);
   }
 
-  /** What SCRAM-PLUS and the like bind an authentication to; see `TlsEngine.channelBinding`. */
   channelBinding(type: ChannelBindingType): Uint8Array {
-    return this.#driver.engine.channelBinding(type);
+    return this.#driver.controls.channelBinding(type);
   }
 
-  /** Renews the keys that we write with, and asks the peer to do the same if `requestPeer`; see `TlsEngine.updateKeys`. */
   updateKeys(requestPeer = false): void {
-    this.#driver.requestAndGoOn(() => this.#driver.engine.updateKeys(requestPeer));
+    this.#driver.controls.updateKeys(requestPeer);
+  }
+
+  requestClientCertificate(clientAuth?: ClientAuth): Promise<PeerIdentity> {
+    return this.#driver.controls.requestClientCertificate(clientAuth);
   }
 
   /**

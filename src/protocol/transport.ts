@@ -1,4 +1,5 @@
 import type { ConnectionInfo } from "../handshake/established.ts";
+import type { TlsControls } from "./tls-controls.ts";
 
 /**
  * What an application protocol writes to: a socket, or TLS over one. The shape is asyncio's, so that what works on a
@@ -22,6 +23,8 @@ export interface Transport {
   setProtocol(protocol: Protocol): void;
   /** What TLS has agreed on; null in plaintext and before the handshake has ended. */
   readonly info: ConnectionInfo | null;
+  /** What TLS can do besides; absent where there can be none. In plaintext its methods throw `TypeError`. */
+  readonly tls?: TlsControls;
 }
 
 /**
