@@ -4,24 +4,11 @@ import type { Limits } from "../config/limits.ts";
 import { checkClientAuth, type ClientAuth, type ServerConfig } from "../config/server.ts";
 import { ConfigError, NotTlsError, TruncationError } from "../errors.ts";
 import { clientHandshake } from "../handshake/client.ts";
-import type {
-  ChannelBindings,
-  ConnectionInfo,
-  Established,
-  Established13,
-} from "../handshake/established.ts";
-import { type Flow, FlowRunner } from "../handshake/flow.ts";
+import type { ChannelBindings, ConnectionInfo, Established } from "../handshake/established.ts";
+import { FlowRunner } from "../handshake/flow.ts";
 import { HandshakeIo } from "../handshake/io.ts";
-import { CertificateAnswers, CertificateRequests } from "../handshake/post-authentication.ts";
 import { keepSession } from "../handshake/tickets13.ts";
-import {
-  clientPostHandshake,
-  type PostHandshakeEvents,
-  serverPostHandshake,
-  TrafficKeys,
-  type WriteKeys,
-} from "../handshake/post.ts";
-import { clientPostHandshake12, lastingKeys, serverPostHandshake12 } from "../handshake/post12.ts";
+import type { PostHandshakeEvents } from "../handshake/post.ts";
 import { serverHandshake } from "../handshake/server.ts";
 import { ContentType, ProtocolVersion } from "../messages/codepoints.ts";
 import { AlertLevel } from "../messages/record.ts";
@@ -30,6 +17,7 @@ import { type ReadRecord, RecordLayer } from "../record/layer.ts";
 import type { Exporter } from "../schedule/exporter.ts";
 import { type CloseReason, NEED_DATA, type TlsEvent } from "./events.ts";
 import { Hooks } from "./hooks.ts";
+import { type OpenConnection, openConnection } from "./open-connection.ts";
 import { EnginePort } from "./port.ts";
 import { readAlert } from "./received-alert.ts";
 import { WriteHalf } from "./write-half.ts";
@@ -51,8 +39,7 @@ export class TlsConnection {
   #runner: FlowRunner<Established>;
   #pending: Extract<TlsEvent, { readonly type: "pending" }> | undefined;
   #established: Established | undefined;
-  #keys: TrafficKeys | undefined;
-  #requests: CertificateRequests | undefined;
+  #open: OpenConnection | undefined;
   #hasReadRecord = false;
   #isEof = false;
   #isReadOver = false;
@@ -221,23 +208,23 @@ export class TlsConnection {
   updateKeys(requestPeer: boolean): void {
     if (this.#established === undefined || this.#writer.state !== "open")
       throw new TypeError("updateKeys() needs a connection that is open");
-    if (this.#keys === undefined)
+    const keys = this.#open?.trafficKeys;
+    if (keys === undefined)
       throw new TypeError(`updateKeys() needs TLS 1.3, and this is ${this.#established.version}`);
-    const keys = this.#keys;
     this.#guard(() => keys.update(requestPeer));
   }
 
   requestClientCertificate(given: ClientAuth | undefined): void {
     if (this.#established === undefined || this.#writer.state !== "open" || this.#isReadOver)
       throw new TypeError("requestClientCertificate() needs a connection that is open");
-    const requests = this.#requests;
+    const requests = this.#open?.requests;
     if (requests === undefined)
       throw new TypeError("requestClientCertificate() needs a client of TLS 1.3 that has offered it");
     const own = this.#config.role === "server" ? this.#config.clientAuth : undefined;
     const clientAuth = checkClientAuth(given ?? own);
     if (clientAuth.mode === "none") throw new ConfigError("clientAuth.mode", "none", "request, require");
     this.#guard(() => {
-      this.#keys?.payUpdate();
+      this.#open?.trafficKeys?.payUpdate();
       requests.send(clientAuth);
     });
   }
@@ -296,7 +283,8 @@ export class TlsConnection {
   #receiveMessage(raw: Uint8Array): void {
     this.#hooks.handshake("read", raw);
     if (this.#established === undefined && this.#port.passesOver(raw)) return;
-    if (this.#established !== undefined && this.#requests?.hasAskedFor(raw) !== true) this.#countMessage();
+    if (this.#established !== undefined && this.#open?.requests?.hasAskedFor(raw) !== true)
+      this.#countMessage();
     this.#runner.deliver(raw);
     this.#finishHandshake();
   }
@@ -335,7 +323,7 @@ export class TlsConnection {
       throw new TlsAlert("unexpected_message", "application data during the handshake");
     if (!this.#joiner.isAligned)
       throw new TlsAlert("unexpected_message", "application data inside of a handshake message");
-    if (this.#requests?.isReceiving === true)
+    if (this.#open?.requests?.isReceiving === true)
       throw new TlsAlert("unexpected_message", "application data between the messages of an authentication");
     if (data.length === 0) return undefined;
     if (isEarly) return { type: "early-data", data };
@@ -349,7 +337,7 @@ export class TlsConnection {
     if (received.means !== "failure" && !this.#joiner.isAligned) {
       throw new TlsAlert("unexpected_message", "an alert that is no error inside of a handshake message");
     }
-    if (received.means !== "failure" && this.#requests?.isReceiving === true) {
+    if (received.means !== "failure" && this.#open?.requests?.isReceiving === true) {
       throw new TlsAlert(
         "unexpected_message",
         "an alert that is no error between the messages of an authentication",
@@ -390,39 +378,15 @@ export class TlsConnection {
     if (this.#established !== undefined || state.is !== "done") return;
     const established = state.value;
     this.#established = established;
-    const writeKeys = this.#startPostHandshake(established);
+    const open = openConnection(established, this.#config, this.#io, this.#port, this.#postEvents);
+    this.#open = open;
+    this.#runner = new FlowRunner(open.flow);
+    this.#runner.start();
     this.#events.push({ type: "handshake-complete", info: established.info });
     const { earlyData } = this.#port;
     if (earlyData !== undefined && earlyData.length > 0 && !established.info.earlyDataAccepted)
       this.#events.push({ type: "early-data-rejected", data: earlyData });
-    this.#writer.open(writeKeys);
-  }
-
-  #startPostHandshake(established: Established): WriteKeys {
-    const isClient = this.#config.role === "client";
-    const events = this.#postEvents;
-    if (established.version === "TLSv1.2") {
-      this.#runner = new FlowRunner(isClient ? clientPostHandshake12(events) : serverPostHandshake12(events));
-      this.#runner.start();
-      return lastingKeys;
-    }
-    const keys = new TrafficKeys(established, this.#port, events);
-    this.#keys = keys;
-    this.#runner = new FlowRunner(this.#postHandshake(established, keys));
-    this.#runner.start();
-    return keys;
-  }
-
-  #postHandshake(established: Established13, keys: TrafficKeys): Flow<never> {
-    const config = this.#config;
-    const events = this.#postEvents;
-    if (config.role === "client") {
-      const answers = new CertificateAnswers(config, this.#io, established.postHandshakeAuth);
-      return clientPostHandshake(established, keys, events, this.#port.now, answers);
-    }
-    const requests = new CertificateRequests(config, this.#io);
-    this.#requests = established.postHandshakeAuth ? requests : undefined;
-    return serverPostHandshake(keys, events, requests);
+    this.#writer.open(open.writeKeys);
   }
 
   /** Runs what only our own faults can make throw; those end the connection too. */
