@@ -72,6 +72,13 @@ const CONNECTIONS: readonly {
   readonly options: Partial<ServerOptions>;
 }[] = [
   { what: "TLS 1.3", version: "TLSv1.3", resumed: false, extended: true, options: {} },
+  ...([true, "stored"] as const).map((sessionTickets) => ({
+    what: `TLS 1.3, resumed by a ticket that ${sessionTickets === true ? "holds the session" : "is its name"}`,
+    version: "TLSv1.3" as const,
+    resumed: true,
+    extended: true,
+    options: { sessionTickets, ticketCount: 1 },
+  })),
   ...[true, false].flatMap((extended) =>
     [false, true].flatMap((resumed) =>
       [true, false].map((sessionTickets) => ({
