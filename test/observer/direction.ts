@@ -44,6 +44,11 @@ export class Direction {
     return this.#earlySecret !== undefined;
   }
 
+  /** The traffic secret of what is sent now, where it is known. */
+  get secret(): TrafficSecret | undefined {
+    return this.#secret;
+  }
+
   get pending(): number {
     return this.received.length + (this.joiner.isAligned ? 0 : 1);
   }

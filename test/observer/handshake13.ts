@@ -8,6 +8,7 @@ import { TrafficSecret } from "../../src/schedule/traffic.ts";
 import { Transcript } from "../../src/schedule/transcript.ts";
 import type { Findings, SecretContext, SecretLabel, SecretSource, Side } from "../support/observer.ts";
 import type { Direction } from "./direction.ts";
+import { LateAuthentications } from "./late-authentications.ts";
 
 /** A handshake of TLS 1.3, and what follows it: it gives both directions their keys, and checks what the messages prove. */
 export class ObservedHandshake13 {
@@ -17,6 +18,8 @@ export class ObservedHandshake13 {
     serverFinished?: Uint8Array;
     clientFinished?: Uint8Array;
   } = {};
+  /** What follows the client's Finished. */
+  late: LateAuthentications | undefined;
   readonly #secrets: SecretSource;
   readonly #directions: Readonly<Record<Side, Direction>>;
   readonly #findings: Findings;
@@ -44,6 +47,7 @@ export class ObservedHandshake13 {
 
   /** @param name of a message that TLS 1.3 has. */
   receive(sender: Side, name: HandshakeName, raw: Uint8Array): void {
+    if (this.late?.receive(name, raw) === true) return;
     switch (name) {
       case "client_hello":
         return this.#receiveClientHello(raw);
@@ -140,7 +144,10 @@ export class ObservedHandshake13 {
     this.#findings.finished[sender] = expected !== undefined && equalBytes(verifyData, expected);
     this.#transcript.add(raw);
     if (sender === "server") this.transcriptHashes.serverFinished = this.#transcript.digest();
-    else this.transcriptHashes.clientFinished = this.#transcript.digest();
+    else {
+      this.transcriptHashes.clientFinished = this.#transcript.digest();
+      this.late = new LateAuthentications(this.#transcript, this.#directions.client, this.#findings);
+    }
     const { serverFinished } = this.transcriptHashes;
     if (serverFinished === undefined) throw new Error("the client's Finished came before the server's");
     const label = sender === "server" ? "SERVER_TRAFFIC_SECRET_0" : "CLIENT_TRAFFIC_SECRET_0";

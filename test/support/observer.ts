@@ -192,6 +192,11 @@ export class ConnectionObserver {
     return this.#handshake13.serverHello;
   }
 
+  /** Of each authentication behind a handshake of TLS 1.3, whether its Finished is right. */
+  get lateFinished(): readonly boolean[] {
+    return this.#handshake13.late?.finished ?? [];
+  }
+
   /** Transcript-Hash behind each message that secrets of TLS 1.3 depend on. */
   get transcriptHashes(): ObservedHandshake13["transcriptHashes"] {
     return this.#handshake13.transcriptHashes;
