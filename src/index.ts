@@ -21,6 +21,7 @@ export {
   type CredentialOptions,
 } from "./config/credential.ts";
 export { type KeyLog, type MessageCallback, MessageContentType, type TlsMessage } from "./config/hooks.ts";
+export { rawPublicKey, type RawPublicKeyOptions } from "./config/raw-public-key.ts";
 export { defaultLimits, type Limits } from "./config/limits.ts";
 export {
   type ClientAuth,
@@ -87,6 +88,7 @@ export { ConfigError, NotTlsError, TimeoutError, TruncationError } from "./error
 export type { ChannelBindingType, ConnectionInfo, PeerIdentity } from "./handshake/established.ts";
 export type { Session } from "./handshake/post.ts";
 export {
+  CertificateType,
   CipherSuite,
   codepointName,
   ContentType,
@@ -107,6 +109,12 @@ export {
 export type { Clock, Protocol, Transport } from "./protocol/transport.ts";
 export type { RawExtension } from "./wire/codec.ts";
 export { type LeafCertificate, readLeaf } from "./x509/leaf.ts";
+export {
+  type CertificateTypeName,
+  type Leaf,
+  type RawPublicKeyLeaf,
+  readRawPublicKey,
+} from "./x509/raw-public-key.ts";
 export type { PathLimits } from "./x509/budget.ts";
 export { CertificateError, type CertificateFault } from "./x509/certificate-error.ts";
 export type {

@@ -2,6 +2,8 @@ import type { Awaitable } from "../awaitable.ts";
 import type { KeyExchangeGroup } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
+import { certificateTypesOf, checkCertificateTypes } from "./certificate-types.ts";
 import { checkCredentials, type Credential, listOf } from "./credential.ts";
 import { checkExternalPsk, type ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
@@ -42,6 +44,8 @@ export type ServerVerification =
 export interface ClientCertificateRequest {
   /** Distinguished names in DER of the authorities that the server accepts; none when it does not say. */
   readonly authorities: readonly Uint8Array[];
+  /** What the answer must be: the server has chosen it from {@link ClientConfig.clientCertificateTypes}. RFC 7250. */
+  readonly certificateType: CertificateTypeName;
   /** Signature schemes that the client may sign with. */
   readonly signatureSchemes: readonly number[];
   /** Signature schemes that the certificates may be signed with. */
@@ -62,6 +66,13 @@ export type ClientOptions = SettingsOptions &
      * that an authority which it names has issued, and then one whose chain it can verify. Default: none, which the server may refuse.
      */
     readonly clientCredential?: Credential | readonly Credential[] | ClientCredentialHook;
+    /** Types of what the hook of `clientCredential` gives, most preferred first; those of credentials are known. Default: x509. RFC 7250 §4.1. */
+    readonly clientCertificateTypes?: readonly CertificateTypeName[];
+    /**
+     * What the server may show, most preferred first: `raw-public-key` is a key without a certificate, which `pinned()` can judge and
+     * `webPki()` refuses. Default: x509. RFC 7250 §4.1.
+     */
+    readonly serverCertificateTypes?: readonly CertificateTypeName[];
     /** Offers values that no server must know, to find those that do not pass over what is unknown. Default: false. RFC 8701. */
     readonly grease?: boolean;
     /** Lets the server ask for a certificate behind the handshake, of TLS 1.3. Default: false. RFC 8446 §4.2.6. */
@@ -103,6 +114,8 @@ export class ClientConfig {
   readonly trust: ServerTrust | null;
   /** Those to choose from, or the hook that says; empty when there are none. */
   readonly clientCredential: readonly Credential[] | ClientCredentialHook;
+  readonly clientCertificateTypes: readonly CertificateTypeName[];
+  readonly serverCertificateTypes: readonly CertificateTypeName[];
   readonly grease: boolean;
   readonly postHandshakeAuth: boolean;
   readonly externalPsks: readonly ExternalPsk[];
@@ -122,6 +135,14 @@ export class ClientConfig {
     this.sni = sniOf(options, this.serverName);
     this.trust = checkVerification(options);
     this.clientCredential = checkClientCredential(options.clientCredential ?? []);
+    this.clientCertificateTypes = clientCertificateTypes(
+      this.clientCredential,
+      options.clientCertificateTypes,
+    );
+    this.serverCertificateTypes = checkCertificateTypes(
+      "serverCertificateTypes",
+      options.serverCertificateTypes,
+    );
     this.grease = options.grease ?? false;
     this.postHandshakeAuth = options.postHandshakeAuth ?? false;
     this.externalPsks = (options.externalPsks ?? []).map((psk) => checkExternalPsk("externalPsks", psk));
@@ -176,6 +197,15 @@ function checkClientCredential(
 ): readonly Credential[] | ClientCredentialHook {
   if (typeof given === "function") return given;
   return [...checkCredentials("clientCredential", listOf(given), given)];
+}
+
+function clientCertificateTypes(
+  credential: readonly Credential[] | ClientCredentialHook,
+  given: readonly CertificateTypeName[] | undefined,
+): readonly CertificateTypeName[] {
+  if (typeof credential === "function") return checkCertificateTypes("clientCertificateTypes", given);
+  if (given === undefined) return certificateTypesOf(credential);
+  throw new ConfigError("clientCertificateTypes", given, "only with a clientCredential that is a function");
 }
 
 function sniOf(options: ClientOptions, serverName: string | null): string | null {

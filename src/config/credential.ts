@@ -5,10 +5,13 @@ import { parsePem } from "../der/pem.ts";
 import { DerError } from "../der/reader.ts";
 import { ConfigError } from "../errors.ts";
 import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 
-/** A certificate chain and the key that proves it. */
+/** A certificate chain and the key that proves it; or a raw public key, as {@link rawPublicKey} makes it. */
 export interface Credential {
-  /** DER certificates, the leaf first, each one certified by the next. */
+  /** Default: x509. With a raw public key there are no staples. RFC 7250. */
+  readonly certificateType?: CertificateTypeName;
+  /** DER certificates, the leaf first, each one certified by the next; of a raw public key its DER SubjectPublicKeyInfo alone. */
   readonly certificateChain: readonly Uint8Array[];
   readonly key: SigningKey;
   /** An OCSPResponse in DER to staple, if the peer asks for one. */
@@ -84,8 +87,25 @@ export function checkCredentials(
     if (certificateChain.length === 0) {
       throw new ConfigError(option, "an empty chain", "at least one certificate each");
     }
+    checkType(option, credential);
   }
   return credentials;
+}
+
+function checkType(option: string, credential: Partial<Credential> | null): void {
+  const { certificateType = "x509", certificateChain = [], ...staples } = credential ?? {};
+  if (certificateType === "x509") return;
+  const isBare =
+    certificateChain.length === 1 &&
+    staples.ocspResponse === undefined &&
+    staples.signedCertificateTimestamps === undefined;
+  if (certificateType !== "raw-public-key" || !isBare) {
+    throw new ConfigError(
+      option,
+      certificateType,
+      "credentials with certificateType x509, or raw-public-key with one key and no staples",
+    );
+  }
 }
 
 /** The DER certificates of PEM text, in order. Other blocks are passed over. @throws {ConfigError} for text that is not PEM. */

@@ -2,6 +2,8 @@ import type { AlertName } from "../alert.ts";
 import type { Awaitable } from "../awaitable.ts";
 import { ConfigError } from "../errors.ts";
 import type { RawExtension } from "../wire/codec.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
+import { checkCertificateTypes } from "./certificate-types.ts";
 import { checkCredentials, type Credential } from "./credential.ts";
 import type { ExternalPsk } from "./external-psk.ts";
 import { checkOwnRecordSizeLimit } from "./limits.ts";
@@ -12,7 +14,11 @@ import type { ClientTrust } from "./trust.ts";
 
 /** Whether clients are asked for a certificate. */
 export type ClientAuth =
-  | { readonly mode: "none" }
+  | {
+      readonly mode: "none";
+      /** What can be asked for behind the handshake. Default: x509. */
+      readonly certificateTypes?: readonly CertificateTypeName[];
+    }
   | ({
       /** `request`: a client without a certificate may go on; `require`: it is refused with certificate_required. */
       readonly mode: "request" | "require";
@@ -22,6 +28,8 @@ export type ClientAuth =
       readonly requestOcspResponse?: boolean;
       /** Asks for signed certificate timestamps, of TLS 1.3. Default: false. RFC 6962. */
       readonly requestSignedCertificateTimestamps?: boolean;
+      /** What clients may show; the client's preference decides. A client that has no such type is not asked, or refused. Default: x509. RFC 7250 §4.2. */
+      readonly certificateTypes?: readonly CertificateTypeName[];
     } & ClientVerification);
 
 /** How a client's certificate is verified. */
@@ -44,6 +52,8 @@ export interface ClientHelloInfo {
   readonly signatureSchemes: readonly number[];
   /** Schemes that certificates may be signed with: those of signature_algorithms_cert, or else the ones above. */
   readonly certificateSignatureSchemes: readonly number[];
+  /** CertificateType values that the client takes from a server, in its order. RFC 7250. */
+  readonly serverCertificateTypes: readonly number[];
   /** Distinguished names in DER of the authorities that the client trusts; none when it does not say. */
   readonly authorities: readonly Uint8Array[];
   /** Types of all extensions in wire order. */
@@ -57,7 +67,7 @@ export interface ClientHelloInfo {
 /** What a server is for one client. */
 export interface ServerSetup {
   /**
-   * Most preferred first. It is one whose key the client accepts; among those one for the name that the client asks for, which an authority that
+   * Most preferred first. It is one of a type that the client takes, in the client's order (RFC 7250), and whose key the client accepts; among those one for the name that the client asks for, which an authority that
    * it names has issued, and whose chain it can verify, in this order of weight. A client without a name, or with one that nobody has, gets
    * the first that is left; in TLS 1.2, the first that our most preferred suite is for. RFC 6066 §3, RFC 8446 §4.4.2.2.
    */
@@ -184,7 +194,8 @@ function checkWhole(option: string, value: number, least: number, most: number):
 
 /** @throws {ConfigError} for a mode without a policy, or with two; and for authorities that do not fit. */
 export function checkClientAuth(clientAuth: ClientAuth = { mode: "none" }): ClientAuth {
-  const { mode } = clientAuth;
+  const { mode, certificateTypes } = clientAuth;
+  checkCertificateTypes("clientAuth.certificateTypes", certificateTypes);
   if (mode === "none") return clientAuth;
   if (mode !== "request" && mode !== "require")
     throw new ConfigError("clientAuth.mode", mode, "none, request, require");

@@ -2,7 +2,7 @@ import { equalBytes, hex } from "../bytes.ts";
 import { andThen, type Awaitable } from "../awaitable.ts";
 import { ConfigError } from "../errors.ts";
 import { CertificateError } from "../x509/certificate-error.ts";
-import { showName } from "../x509/distinguished-name.ts";
+import { showLeaf } from "../x509/raw-public-key.ts";
 import { checkFunction } from "./settings.ts";
 import type { ClientTrust, PresentedPeer, Rejected, ServerTrust, Verified } from "./trust.ts";
 
@@ -16,7 +16,10 @@ export interface TofuStore {
 
 /** What {@link tofu} takes besides its store. */
 export interface TofuOptions {
-  /** Under which name a peer's key is kept. Default: the name of the server, or the subject of the client's certificate. */
+  /**
+   * Under which name a peer's key is kept. Default: the name of the server, or the subject of the client's certificate.
+   * A client with a raw public key has no name but its key, under whose hash it is kept: then everybody is trusted, and recognized.
+   */
   readonly nameOf?: (peer: PresentedPeer) => string;
 }
 
@@ -57,12 +60,12 @@ function judge(
   if (!(known instanceof Uint8Array))
     throw new TypeError(`store.get answered ${typeof known}, not bytes or null`);
   if (equalBytes(known, leaf.spkiSha256)) return { trust: "verified" };
-  const subject = showName(leaf.certificate.subject);
+  const subject = showLeaf(leaf);
   const detail = `the key of ${JSON.stringify(name)} has changed (SHA-256 ${hex(leaf.spkiSha256)})`;
   const cause = new CertificateError("unknown-key", subject, detail, chain);
   return { trust: "rejected", reason: cause.message, alert: cause.alert, cause };
 }
 
 function defaultName({ serverName, leaf }: PresentedPeer): string {
-  return serverName ?? showName(leaf.certificate.subject);
+  return serverName ?? showLeaf(leaf);
 }

@@ -3,15 +3,16 @@ import { equalBytes, hex } from "../bytes.ts";
 import type { Awaitable } from "../awaitable.ts";
 import type { SignatureVerifier } from "../crypto/provider.ts";
 import { ConfigError } from "../errors.ts";
-import type { LeafCertificate } from "../x509/leaf.ts";
+import type { Leaf } from "../x509/raw-public-key.ts";
 
-/** What a peer presented, after it has proven that it holds the key of the first certificate. Bytes are the caller's to keep. */
+/** What a peer presented, after it has proven that it holds the key of the first certificate, or the raw public key (RFC 7250). Bytes are the caller's to keep. */
 export interface PresentedPeer {
   /** The peer's role. */
   readonly role: "client" | "server";
-  /** DER certificates as they came, the leaf first; at least one. */
+  /** DER certificates as they came, the leaf first, at least one; of a raw public key its DER SubjectPublicKeyInfo alone. */
   readonly chain: readonly Uint8Array[];
-  readonly leaf: LeafCertificate;
+  /** Its `certificate` is null when the peer has shown a raw public key. */
+  readonly leaf: Leaf;
   /** The name that the client wants to talk to; null for a client's certificate, or when the name is not to be checked. */
   readonly serverName: string | null;
   /** A stapled OCSPResponse in DER for the leaf, not verified. */
@@ -61,7 +62,8 @@ export interface ClientTrust {
 }
 
 /**
- * Trusts exactly the peers whose certificate holds one of the given keys, whatever name it bears and whenever it expires.
+ * Trusts exactly the peers whose certificate holds one of the given keys, whatever name it bears and whenever it expires. It is what raw
+ * public keys are for (RFC 7250), which have neither names nor dates.
  * The key is proven, not just shown; a certificate that such a key has signed is not trusted.
  *
  * @param spkiSha256 SHA-256 digests of DER SubjectPublicKeyInfo, 32 bytes each; copied.
@@ -78,7 +80,7 @@ export function pinned(spkiSha256: readonly Uint8Array[]): ServerTrust & ClientT
       if (pins.some((pin) => equalBytes(pin, leaf.spkiSha256))) return { trust: "verified" };
       return {
         trust: "rejected",
-        reason: `the key of the certificate (SHA-256 ${hex(leaf.spkiSha256)}) is not pinned`,
+        reason: `the key of the ${leaf.certificate === null ? "peer" : "certificate"} (SHA-256 ${hex(leaf.spkiSha256)}) is not pinned`,
         alert: "certificate_unknown",
       };
     },

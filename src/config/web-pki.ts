@@ -5,10 +5,10 @@ import { CertificateError } from "../x509/certificate-error.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import type { Conformance } from "../x509/conformance.ts";
 import { DerError } from "../der/reader.ts";
-import { showName } from "../x509/distinguished-name.ts";
 import { checkOcspResponse, hasMustStaple, type OcspVerdict } from "../x509/ocsp.ts";
 import { findPath } from "../x509/path.ts";
 import { decodeAll, type PemOrDer } from "../x509/pem-or-der.ts";
+import { showLeaf } from "../x509/raw-public-key.ts";
 import { readReferenceName } from "../x509/reference-name.ts";
 import { RevocationLists } from "../x509/revocation-lists.ts";
 import { TrustAnchors } from "../x509/trust-anchors.ts";
@@ -82,15 +82,16 @@ class WebPki implements ServerTrust, ClientTrust {
   }
 
   verify(peer: PresentedPeer): Awaitable<Verified | Rejected> {
-    const { certificate: leaf } = peer.leaf;
-    return attempt(() =>
-      andThen(this.#findPath(peer, leaf), (path) =>
+    return attempt(() => {
+      const { certificate: leaf } = peer.leaf;
+      if (leaf === null) throw this.#fault("no-certificate", peer, "which no authority vouches for");
+      return andThen(this.#findPath(peer, leaf), (path) =>
         andThen(this.#checkStatus(peer, leaf, path), () => ({
           trust: "verified" as const,
           path: path.map(({ der }) => der),
         })),
-      ),
-    );
+      );
+    });
   }
 
   #findPath(peer: PresentedPeer, leaf: Certificate): Awaitable<readonly Certificate[]> {
@@ -135,11 +136,11 @@ class WebPki implements ServerTrust, ClientTrust {
   }
 
   #fault(
-    fault: "missing-status" | "revoked" | "bad-status",
+    fault: "missing-status" | "revoked" | "bad-status" | "no-certificate",
     { leaf, chain }: PresentedPeer,
     detail: string,
   ): CertificateError {
-    return new CertificateError(fault, showName(leaf.certificate.subject), detail, chain);
+    return new CertificateError(fault, showLeaf(leaf), detail, chain);
   }
 }
 

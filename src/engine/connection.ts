@@ -2,7 +2,7 @@ import { type AlertName, PeerAlert, TlsAlert } from "../alert.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { Limits } from "../config/limits.ts";
 import { checkClientAuth, type ClientAuth, type ServerConfig } from "../config/server.ts";
-import { ConfigError, NotTlsError, TruncationError } from "../errors.ts";
+import { NotTlsError, TruncationError } from "../errors.ts";
 import { clientHandshake } from "../handshake/client.ts";
 import type { ChannelBindings, ConnectionInfo, Established } from "../handshake/established.ts";
 import { FlowRunner } from "../handshake/flow.ts";
@@ -221,8 +221,7 @@ export class TlsConnection {
     if (requests === undefined)
       throw new TypeError("requestClientCertificate() needs a client of TLS 1.3 that has offered it");
     const own = this.#config.role === "server" ? this.#config.clientAuth : undefined;
-    const clientAuth = checkClientAuth(given ?? own);
-    if (clientAuth.mode === "none") throw new ConfigError("clientAuth.mode", "none", "request, require");
+    const clientAuth = requests.check(checkClientAuth(given ?? own));
     this.#guard(() => {
       this.#open?.trafficKeys?.payUpdate();
       requests.send(clientAuth);

@@ -39,11 +39,11 @@ export function openConnection(
   }
   const keys = new TrafficKeys(established, port, events);
   if (config.role === "client") {
-    const answers = new CertificateAnswers(config, io, established.postHandshakeAuth);
+    const answers = new CertificateAnswers(config, io, established);
     const flow = clientPostHandshake(established, keys, events, port.now, answers);
     return { flow, writeKeys: keys, trafficKeys: keys, requests: undefined };
   }
-  const requests = new CertificateRequests(config, io);
+  const requests = new CertificateRequests(config, io, established);
   return {
     flow: serverPostHandshake(keys, events, requests),
     writeKeys: keys,

@@ -1,5 +1,6 @@
 import { checkAlertName, TlsAlert } from "../alert.ts";
 import type { ClientConfig } from "../config/client.ts";
+import { certificateTypeOf } from "../config/certificate-types.ts";
 import { checkCredentials, type Credential, listOf } from "../config/credential.ts";
 import type { Limits } from "../config/limits.ts";
 import type { PresentedPeer, Rejected, Unverified, Verified } from "../config/trust.ts";
@@ -9,7 +10,8 @@ import type { SignatureVerifier } from "../crypto/provider.ts";
 import { CertificateStatusType } from "../messages/codepoints.ts";
 import type { Certificate, CertificateEntry } from "../messages/handshake13.ts";
 import { certificateVerifyContent } from "../schedule/certificate-verify.ts";
-import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import type { CertificateTypeName, Leaf } from "../x509/raw-public-key.ts";
+import { readAs } from "./certificate-types.ts";
 import { sendCertificate } from "./certificate-compression.ts";
 import type { CertificateWish } from "./credential-choice.ts";
 import type { Authenticated, PeerIdentity } from "./established.ts";
@@ -61,22 +63,28 @@ export function* clientCredentials(
   { clientCredential: option }: ClientConfig,
   signatureSchemes: readonly number[],
   { authorities, certificateSchemes }: CertificateWish,
+  certificateType: CertificateTypeName,
 ): Flow<readonly Credential[]> {
-  if (typeof option !== "function") return option;
+  const ofType = (credentials: readonly Credential[]): readonly Credential[] =>
+    credentials.filter((credential) => certificateTypeOf(credential) === certificateType);
+  if (typeof option !== "function") return ofType(option);
   const answer = yield* settle(
     option({
       authorities: authorities.map((name) => name.slice()),
+      certificateType,
       signatureSchemes: [...signatureSchemes],
       certificateSignatureSchemes: [...certificateSchemes],
     }),
   );
-  return answer === null ? [] : checkCredentials("clientCredential", listOf(answer), answer);
+  return answer === null ? [] : ofType(checkCredentials("clientCredential", listOf(answer), answer));
 }
 
 /** What a peer's authentication is held against. */
 export interface AuthenticationRules {
   /** The peer's role. */
   readonly signer: "client" | "server";
+  /** What it shows, as was agreed. */
+  readonly certificateType: CertificateTypeName;
   /** Of the schemes that its CertificateVerify may have. */
   readonly verifiers: readonly SignatureVerifier[];
   /** Of the schemes that its certificates may be signed with. */
@@ -103,7 +111,7 @@ export function* receiveProof(
   const [first] = certificate.certificateList;
   if (first === undefined) throw new TypeError("an empty certificate list proves nothing");
   const chain = checkCertificateList(certificate.certificateList, rules);
-  const leaf = readLeaf(first.certData);
+  const leaf = readAs(rules.certificateType, first.certData);
   const content = certificateVerifyContent(rules.signer, io.transcript.digest());
   const { body } = yield* io.receive("certificate_verify");
   const allowed = rules.verifiers.filter(({ inHandshake }) => inHandshake);
@@ -117,12 +125,13 @@ export function* receiveProof(
     );
   }
   const { statusRequest, signedCertificateTimestamp = [] } = first.extensions;
-  const isOcsp = statusRequest?.statusType === CertificateStatusType.ocsp;
+  const isCertificate = leaf.certificate !== null;
+  const isOcsp = isCertificate && statusRequest?.statusType === CertificateStatusType.ocsp;
   const presented: PresentedCertificates = {
     chain,
     leaf,
     ocspResponse: isOcsp ? statusRequest.response : null,
-    signedCertificateTimestamps: signedCertificateTimestamp,
+    signedCertificateTimestamps: isCertificate ? signedCertificateTimestamp : [],
   };
   return { peer: yield* askPolicy(io, presented, rules), verifier, presented };
 }
@@ -142,19 +151,21 @@ export function* askPolicy(
   presented: PresentedCertificates,
   { signer, serverName, verify, chainVerifiers }: PolicyRules,
 ): Flow<PeerIdentity> {
-  const { chain } = presented;
-  if (verify === null) return { kind: "unverified", chain, reason: "any certificate is accepted" };
+  const { chain, leaf } = presented;
+  const { certificateType } = leaf;
+  if (verify === null)
+    return { kind: "unverified", certificateType, chain, reason: "any certificate is accepted" };
   const verdict = yield* settle(
     verify({ ...presented, role: signer, serverName, signatureVerifiers: chainVerifiers, nowMs: io.now() }),
   );
   switch (verdict.trust) {
     case "verified":
-      return { kind: "verified", chain, path: verdict.path ?? null };
+      return { kind: "verified", certificateType, chain, path: verdict.path ?? null };
     case "unverified":
       // Types keep this from a client's policy; a program without types must not slip through.
       if (signer === "server")
         throw new TypeError("a client's trust policy must not leave a server unverified");
-      return { kind: "unverified", chain, reason: verdict.reason };
+      return { kind: "unverified", certificateType, chain, reason: verdict.reason };
     case "rejected":
       if (verdict.alert !== undefined) checkAlertName(verdict.alert);
       throw new TlsAlert(
@@ -172,13 +183,15 @@ export function* askPolicy(
 /** Bounds, and extensions that were not asked for. Gives copies that may be kept. */
 function checkCertificateList(
   list: readonly CertificateEntry[],
-  { limits, signer, solicited }: AuthenticationRules,
+  { limits, signer, solicited, certificateType }: AuthenticationRules,
 ): readonly Uint8Array[] {
   const chain = boundedChain(
     list.map(({ certData }) => certData),
     signer,
     limits,
   );
+  if (certificateType === "raw-public-key" && list.length > 1)
+    throw new TlsAlert("illegal_parameter", `the ${signer} sent ${list.length} raw public keys`);
   for (const { extensions } of list)
     checkSolicited("Certificate", extensions.order ?? [], extensions.unknown, solicited);
   return chain;
@@ -206,7 +219,7 @@ export function boundedChain(
   return certificates.map((certificate) => certificate.slice());
 }
 
-function checkKeyFor(verifier: SignatureVerifier, leaf: LeafCertificate, signer: string): void {
+function checkKeyFor(verifier: SignatureVerifier, leaf: Leaf, signer: string): void {
   if (verifier.keyType !== leaf.keyType) {
     throw new TlsAlert(
       "illegal_parameter",
@@ -217,8 +230,8 @@ function checkKeyFor(verifier: SignatureVerifier, leaf: LeafCertificate, signer:
 }
 
 /** @throws {TlsAlert} illegal_parameter for a key that is not for signatures. RFC 5246 §7.4.2, RFC 8446 §4.4.2.2. */
-export function checkKeyUsage(leaf: LeafCertificate, signer: string): void {
-  if (!leaf.permitsDigitalSignature) {
+export function checkKeyUsage(leaf: Leaf, signer: string): void {
+  if (leaf.certificate !== null && !leaf.permitsDigitalSignature) {
     throw new TlsAlert(
       "illegal_parameter",
       `the keyUsage of the ${signer}'s certificate does not permit digital signatures`,

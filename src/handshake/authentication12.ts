@@ -1,6 +1,7 @@
 import { TlsAlert } from "../alert.ts";
 import { concatBytes } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
+import type { Limits } from "../config/limits.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { SignatureVerifier, Tls12CipherSuite } from "../crypto/provider.ts";
 import { CertificateStatusType } from "../messages/codepoints.ts";
@@ -11,7 +12,7 @@ import type {
   Tls12ServerHello,
 } from "../messages/handshake12.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
-import { type LeafCertificate, readLeaf } from "../x509/leaf.ts";
+import type { CertificateTypeName, Leaf } from "../x509/raw-public-key.ts";
 import {
   askPolicy,
   boundedChain,
@@ -19,11 +20,13 @@ import {
   clientCredentials,
   type PresentedCertificates,
 } from "./authentication.ts";
+import { type ClientTypeAgreement, readAs } from "./certificate-types.ts";
 import { tiersOf } from "./credential-choice.ts";
 import type { Authenticated } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import { type CredentialChoice, offeredVerifier } from "./negotiate.ts";
+import type { ServerAnswer } from "./server-hello-rules12.ts";
 import { authenticationOf, chooseCredential12, clientCertificateTypeOf, hasCurve } from "./negotiate12.ts";
 
 /** A server's certificates and its signed key, which it has proven to hold. */
@@ -44,15 +47,13 @@ export function* receiveServerProof(
   io: HandshakeIo,
   hello: ClientHello,
   serverHello: Tls12ServerHello,
-  suite: Tls12CipherSuite,
+  { suite, certificateTypes }: ServerAnswer,
 ): Flow<ServerProof> {
   const { settings } = config;
-  const { body } = yield* io.receive("tls12_certificate");
-  const [first] = body.certificateList;
-  if (first === undefined)
+  const certificates = yield* receiveCertificates(io, certificateTypes.server, "server", settings.limits);
+  if (certificates === null)
     throw new TlsAlert("decode_error", "the server's Certificate holds no certificate");
-  const chain = boundedChain(body.certificateList, "server", settings.limits);
-  const leaf = readLeaf(first);
+  const { chain, leaf } = certificates;
   checkServerKey(suite, leaf, hello);
 
   const mayStaple = serverHello.extensions.statusRequest === true;
@@ -78,7 +79,7 @@ export function* receiveServerProof(
 }
 
 /** The key must be of the kind that the suite is for, and on a curve that was offered. RFC 8422 §5.1, §5.3. */
-function checkServerKey(suite: Tls12CipherSuite, leaf: LeafCertificate, hello: ClientHello): void {
+function checkServerKey(suite: Tls12CipherSuite, leaf: Leaf, hello: ClientHello): void {
   if (authenticationOf(leaf.keyType) !== suite.authentication) {
     throw new TlsAlert("illegal_parameter", `server chose ${suite.name}, and its key is ${leaf.keyType}`);
   }
@@ -99,7 +100,7 @@ function responseIn({ statusType, response }: CertificateStatus): Uint8Array {
 
 function* verifySignature(
   verifier: SignatureVerifier,
-  leaf: LeafCertificate,
+  leaf: Leaf,
   content: Uint8Array,
   signature: Uint8Array,
   what: string,
@@ -123,16 +124,46 @@ export function* sendClientCertificate(
   config: ClientConfig,
   io: HandshakeIo,
   request: Tls12CertificateRequest,
+  certificateType: CertificateTypeName,
 ): Flow<CredentialChoice | undefined> {
   const { certificateTypes, supportedSignatureAlgorithms: schemes, certificateAuthorities } = request;
   const wish = { serverName: null, certificateSchemes: schemes, authorities: certificateAuthorities };
-  const credentials = yield* clientCredentials(config, schemes, wish);
+  const credentials = yield* clientCredentials(config, schemes, wish, certificateType);
   const usable = credentials.filter(({ key }) =>
     certificateTypes.includes(clientCertificateTypeOf(key.keyType)),
   );
   const choice = chooseCredential12(tiersOf(usable, wish).flat(), schemes);
-  io.send("tls12_certificate", { certificateList: choice?.credential.certificateChain ?? [] });
+  sendCertificates(io, certificateType, choice?.credential.certificateChain ?? []);
   return choice;
+}
+
+/** Certificate, which is of another form when it is a raw public key. RFC 5246 §7.4.2, RFC 7250 §3. */
+export function sendCertificates(
+  io: HandshakeIo,
+  type: CertificateTypeName,
+  chain: readonly Uint8Array[],
+): void {
+  if (type === "x509") io.send("tls12_certificate", { certificateList: chain });
+  else io.send("tls12_raw_public_key", { subjectPublicKeyInfo: chain[0] ?? new Uint8Array() });
+}
+
+/** Certificate, in the form of its type; null when it is empty, as a client's may be. */
+function* receiveCertificates(
+  io: HandshakeIo,
+  type: CertificateTypeName,
+  signer: "client" | "server",
+  limits: Limits,
+): Flow<PeerCertificates | null> {
+  let list: readonly Uint8Array[];
+  if (type === "x509") {
+    list = (yield* io.receive("tls12_certificate")).body.certificateList;
+  } else {
+    const { subjectPublicKeyInfo } = (yield* io.receive("tls12_raw_public_key")).body;
+    list = subjectPublicKeyInfo.length === 0 ? [] : [subjectPublicKeyInfo];
+  }
+  const chain = boundedChain(list, signer, limits);
+  const [first] = chain;
+  return first === undefined ? null : { chain, leaf: readAs(type, first) };
 }
 
 /** CertificateVerify: a signature of all handshake messages so far, which the transcript has retained. RFC 5246 §7.4.8. */
@@ -144,8 +175,8 @@ export function* sendCertificateVerify12(
   io.send("certificate_verify", { algorithm: scheme, signature });
 }
 
-/** What a client has presented, and not proven yet. */
-export type ClientCertificates = Pick<PresentedCertificates, "chain" | "leaf">;
+/** What a peer has presented, and not proven yet. */
+export type PeerCertificates = Pick<PresentedCertificates, "chain" | "leaf">;
 
 /**
  * The client's Certificate; null when it has none.
@@ -154,18 +185,15 @@ export type ClientCertificates = Pick<PresentedCertificates, "chain" | "leaf">;
 export function* receiveClientCertificate(
   { settings }: ServerConfig,
   io: HandshakeIo,
-  { mode }: ClientAuth,
-): Flow<ClientCertificates | null> {
-  const { body } = yield* io.receive("tls12_certificate");
-  const [first] = body.certificateList;
-  if (first === undefined) {
+  { clientAuth: { mode }, type }: ClientTypeAgreement,
+): Flow<PeerCertificates | null> {
+  const certificates = yield* receiveCertificates(io, type, "client", settings.limits);
+  if (certificates === null) {
     if (mode === "require") throw new TlsAlert("handshake_failure", "the client sent no certificate");
     return null;
   }
-  const chain = boundedChain(body.certificateList, "client", settings.limits);
-  const leaf = readLeaf(first);
-  checkKeyUsage(leaf, "client");
-  return { chain, leaf };
+  checkKeyUsage(certificates.leaf, "client");
+  return certificates;
 }
 
 /**
@@ -176,7 +204,7 @@ export function* receiveClientProof(
   { settings }: ServerConfig,
   io: HandshakeIo,
   clientAuth: ClientAuth,
-  { chain, leaf }: ClientCertificates,
+  { chain, leaf }: PeerCertificates,
 ): Flow<Authenticated> {
   const content = io.transcript.messages();
   const { body } = yield* io.receive("certificate_verify");

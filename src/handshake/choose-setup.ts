@@ -6,6 +6,7 @@ import {
   type ServerConfig,
   type ServerSetup,
 } from "../config/server.ts";
+import { CertificateType } from "../messages/codepoints.ts";
 import type { ReceivedClientHello } from "./client-hello-rules.ts";
 import { type Flow, settle } from "./flow.ts";
 import { offeredVersions } from "./version.ts";
@@ -44,6 +45,7 @@ export function* chooseSetup(
 function clientHelloInfo({ body, serverName, alpn }: ReceivedClientHello, raw: Uint8Array): ClientHelloInfo {
   const { supportedGroups = [], signatureAlgorithms = [], unknown = [], order = [] } = body.extensions;
   const { signatureAlgorithmsCert = signatureAlgorithms, certificateAuthorities = [] } = body.extensions;
+  const { serverCertificateTypes = [CertificateType.X509] } = body.extensions;
   return {
     serverName,
     alpn,
@@ -52,6 +54,7 @@ function clientHelloInfo({ body, serverName, alpn }: ReceivedClientHello, raw: U
     groups: supportedGroups,
     signatureSchemes: signatureAlgorithms,
     certificateSignatureSchemes: signatureAlgorithmsCert,
+    serverCertificateTypes: [...serverCertificateTypes],
     authorities: certificateAuthorities.map((name) => name.slice()),
     extensionTypes: order,
     unknownExtensions: unknown.map(({ type, body: bytes }) => ({ type, body: bytes.slice() })),

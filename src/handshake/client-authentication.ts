@@ -3,6 +3,7 @@ import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import { ExtensionType } from "../messages/codepoints.ts";
 import type { Certificate, CertificateRequest } from "../messages/handshake13.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import {
   type AuthenticationRules,
   clientCredentials,
@@ -21,12 +22,13 @@ export function* answerCertificateRequest(
   config: ClientConfig,
   io: HandshakeIo,
   request: CertificateRequest,
+  certificateType: CertificateTypeName,
 ): Flow<void> {
   const { certificateRequestContext, extensions } = request;
   const { certificateAuthorities: authorities = [], signatureAlgorithms = [], ...asked } = extensions;
   const { signatureAlgorithmsCert: certificateSchemes = signatureAlgorithms } = extensions;
   const wish = { serverName: null, certificateSchemes, authorities };
-  const credentials = yield* clientCredentials(config, signatureAlgorithms, wish);
+  const credentials = yield* clientCredentials(config, signatureAlgorithms, wish, certificateType);
   const choice = chooseCredential(credentials, signatureAlgorithms, wish);
   // A credential that the server cannot verify is as good as none: RFC 8446 §4.4.2 asks for an empty list.
   if (choice === undefined) {
@@ -65,6 +67,7 @@ export function* checkClientCertificate(
   clientAuth: Exclude<ClientAuth, { readonly mode: "none" }>,
   io: HandshakeIo,
   body: Certificate,
+  certificateType: CertificateTypeName,
 ): Flow<Authenticated> {
   if (body.certificateList.length === 0) {
     if (clientAuth.mode === "require")
@@ -74,6 +77,7 @@ export function* checkClientCertificate(
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const rules: AuthenticationRules = {
     signer: "client",
+    certificateType,
     verifiers: config.settings.signatureVerifiers,
     chainVerifiers: config.settings.signatureVerifiers,
     limits: config.settings.limits,

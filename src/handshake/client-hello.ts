@@ -11,6 +11,7 @@ import {
 import { decodeHandshake, encodeHandshake } from "../messages/handshake.ts";
 import type { OfferedPsks } from "../messages/extensions.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
+import { certificateTypeOffer } from "./certificate-types.ts";
 import { compressionOffer } from "./certificate-compression.ts";
 import { type EarlyOffer, mayOfferEarlyData, sendEarlyData } from "./early-data.ts";
 import { type Flow, settle } from "./flow.ts";
@@ -77,6 +78,7 @@ export function* sendClientHello(
         applicationLayerProtocolNegotiation: settings.alpn.map(alpnBytes),
       }),
       ...(config.requestSignedCertificateTimestamps && { signedCertificateTimestamp: true as const }),
+      ...certificateTypeOffer(config),
       ...(config.recordSizeLimit !== undefined && { recordSizeLimit: config.recordSizeLimit }),
       ...(speaksTls12 && extensionsOfTls12(config, session)),
       ...(speaksTls13 && {

@@ -78,7 +78,7 @@ interface Exchange {
 function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchange): Flow<Established12> {
   const { hello, serverHello, answer } = exchange;
   const { suite, extendedMainSecret } = answer;
-  const { presented, verifier, params } = yield* receiveServerProof(config, io, hello, serverHello, suite);
+  const { presented, verifier, params } = yield* receiveServerProof(config, io, hello, serverHello, answer);
   const request = yield* receiveServerHelloDone(io);
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
@@ -89,7 +89,10 @@ function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchang
     chainVerifiers: chainVerifiers(config.settings.signatureVerifiers, hello),
   });
 
-  const proof = request === undefined ? undefined : yield* sendClientCertificate(config, io, request);
+  const proof =
+    request === undefined
+      ? undefined
+      : yield* sendClientCertificate(config, io, request, answer.certificateTypes.client);
   const { group, main } = yield* exchangeKeys(config, io, exchange, params);
   if (proof !== undefined) yield* sendCertificateVerify12(io, proof);
   io.transcript.release();
@@ -103,6 +106,7 @@ function* fullHandshake(config: ClientConfig, io: HandshakeIo, exchange: Exchang
     cipherSuite: suite.id,
     mainSecret: main.bytes,
     extendedMainSecret,
+    peerCertificateType: answer.certificateTypes.server,
     peerChain: presented.chain,
     ocspResponse: presented.ocspResponse,
     signedCertificateTimestamps: presented.signedCertificateTimestamps,
@@ -233,7 +237,6 @@ function established(
   const exporter = main.exporter(hello.random, serverHello.random);
   io.keep(exporter);
   main.wipe();
-  const [serverCertificate] = "chain" in peer ? peer.chain : [];
   return {
     version: "TLSv1.2",
     info: {
@@ -251,6 +254,6 @@ function established(
       peer,
     },
     exporter,
-    bindings: { tlsUnique, serverEndPoint: () => endPointOf(serverCertificate) },
+    bindings: { tlsUnique, serverEndPoint: () => endPointOf(peer) },
   };
 }

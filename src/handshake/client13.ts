@@ -5,8 +5,10 @@ import type { OwnKeyShare, Tls13CipherSuite } from "../crypto/provider.ts";
 import { ExtensionType } from "../messages/codepoints.ts";
 import type { CertificateRequest, HelloRetryRequest, ServerHello } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import { type AuthenticationRules, receiveProof } from "./authentication.ts";
 import { answerCertificateRequest } from "./client-authentication.ts";
+import { checkCertificateTypes } from "./certificate-types.ts";
 import { certificateMessages, compressionsIn, uncompressed } from "./certificate-compression.ts";
 import { type ClientOffer, type RetryRequest, sendSecondClientHello, wipeShares } from "./client-hello.ts";
 import { isEarlyDataTaken } from "./early-data.ts";
@@ -63,6 +65,7 @@ export function* clientHandshake13(
 
   const encryptedExtensions = yield* io.receive("encrypted_extensions");
   const alpn = checkEncryptedExtensions(encryptedExtensions.body, offer.hello);
+  const types = checkCertificateTypes(offer.hello, encryptedExtensions.body.extensions, psk === undefined);
   const earlyDataAccepted = isEarlyDataTaken(encryptedExtensions.body, offer, psk, suite, alpn);
   if (early !== undefined && !earlyDataAccepted) io.protectWrites(suite, handshake.clientTraffic);
   const { recordSizeLimit } = encryptedExtensions.body.extensions;
@@ -71,7 +74,9 @@ export function* clientHandshake13(
     io.limitReads(config.recordSizeLimit);
 
   const { certificateRequest, server, origin } =
-    psk === undefined ? yield* receiveServerAuthentication(config, io, offer) : authenticationBy(psk);
+    psk === undefined
+      ? yield* receiveServerAuthentication(config, io, offer, types.server)
+      : authenticationBy(psk);
 
   const serverVerifyData = handshake.serverTraffic.finished(io.transcript.digest());
   const serverFinished = yield* io.receive("finished");
@@ -89,12 +94,12 @@ export function* clientHandshake13(
     io.send("end_of_early_data", {});
     io.protectWrites(suite, handshake.clientTraffic);
   }
-  if (certificateRequest !== undefined) yield* answerCertificateRequest(config, io, certificateRequest);
+  if (certificateRequest !== undefined)
+    yield* answerCertificateRequest(config, io, certificateRequest, types.client);
   io.send("finished", { verifyData: handshake.clientTraffic.finished(io.transcript.digest()) });
   io.protectWrites(suite, main.clientTraffic);
   const resumption = main.resumption(io.transcript.digest());
   io.keepOnly(main.clientTraffic, main.serverTraffic, main.exporter, resumption);
-  const [serverCertificate] = "chain" in server.peer ? server.peer.chain : [];
   return {
     version: "TLSv1.3",
     info: {
@@ -111,12 +116,13 @@ export function* clientHandshake13(
       earlyDataAccepted,
       peer: server.peer,
     },
-    bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(serverCertificate) },
+    bindings: { tlsUnique: null, serverEndPoint: () => endPointOf(server.peer) },
     suite,
     readSecret: main.serverTraffic,
     writeSecret: main.clientTraffic,
     exporter: main.exporter,
     resumption,
+    clientCertificateType: types.client,
     postHandshakeAuth: offer.hello.extensions.postHandshakeAuth === true,
     origin,
   };
@@ -300,6 +306,7 @@ function* receiveServerAuthentication(
   config: ClientConfig,
   io: HandshakeIo,
   { hello }: ClientOffer,
+  certificateType: CertificateTypeName,
 ): Flow<ServerAuthentication> {
   const { trust, serverName, settings } = config;
   const compressions = compressionsIn(settings, hello.extensions.compressCertificate);
@@ -318,6 +325,7 @@ function* receiveServerAuthentication(
   }
   const rules: AuthenticationRules = {
     signer: "server",
+    certificateType,
     verifiers: settings.signatureVerifiers.filter(
       ({ id }) => hello.extensions.signatureAlgorithms?.includes(id) === true,
     ),
@@ -329,6 +337,12 @@ function* receiveServerAuthentication(
   };
   const { presented, ...server } = yield* receiveProof(io, certificate, rules);
   const { chain: peerChain, ocspResponse, signedCertificateTimestamps } = presented;
-  const origin = { createdAtSeconds: nowSeconds(io), peerChain, ocspResponse, signedCertificateTimestamps };
+  const origin = {
+    createdAtSeconds: nowSeconds(io),
+    peerCertificateType: certificateType,
+    peerChain,
+    ocspResponse,
+    signedCertificateTimestamps,
+  };
   return { certificateRequest, server, origin };
 }

@@ -3,18 +3,26 @@ import type { SignatureVerifier, Tls13CipherSuite } from "../crypto/provider.ts"
 import type { Exporter } from "../schedule/exporter.ts";
 import type { ResumptionSecret } from "../schedule/tls13.ts";
 import type { TrafficSecret } from "../schedule/traffic.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import type { SessionOrigin } from "./session-fields.ts";
 
 /** Who the other side is, as far as we know. */
 export type PeerIdentity =
   /** It presented no certificate. */
   | { readonly kind: "none" }
-  /** It holds the key of the first certificate, and nobody vouches for it. */
-  | { readonly kind: "unverified"; readonly chain: readonly Uint8Array[]; readonly reason: string }
-  /** It holds the key of the first certificate, and the trust policy has accepted it. */
+  /** It holds the key of the first certificate, or the raw public key, and nobody vouches for it. */
+  | {
+      readonly kind: "unverified";
+      readonly certificateType: CertificateTypeName;
+      /** As it was presented, DER, the leaf first; of a raw public key its SubjectPublicKeyInfo alone. */
+      readonly chain: readonly Uint8Array[];
+      readonly reason: string;
+    }
+  /** It holds the key of the first certificate, or the raw public key, and the trust policy has accepted it. */
   | {
       readonly kind: "verified";
-      /** As it was presented, DER, the leaf first. */
+      readonly certificateType: CertificateTypeName;
+      /** As it was presented, DER, the leaf first; of a raw public key its SubjectPublicKeyInfo alone. */
       readonly chain: readonly Uint8Array[];
       /** From the leaf to the anchor, if the policy has looked for a path; null otherwise. */
       readonly path: readonly Uint8Array[] | null;
@@ -60,7 +68,7 @@ interface EstablishedAny {
 /** What a session keeps of the connection that it comes from. */
 export type Origin = Pick<
   SessionOrigin,
-  "createdAtSeconds" | "peerChain" | "ocspResponse" | "signedCertificateTimestamps"
+  "createdAtSeconds" | "peerCertificateType" | "peerChain" | "ocspResponse" | "signedCertificateTimestamps"
 >;
 
 /** The outcome of a handshake of TLS 1.3. */
@@ -70,6 +78,8 @@ export interface Established13 extends EstablishedAny {
   readonly readSecret: TrafficSecret;
   readonly writeSecret: TrafficSecret;
   readonly resumption: ResumptionSecret;
+  /** What the client shows when it is asked for a certificate. RFC 7250. */
+  readonly clientCertificateType: CertificateTypeName;
   /** Whether the client has said that it can be asked for a certificate later. RFC 8446 §4.2.6. */
   readonly postHandshakeAuth: boolean;
   /** For the sessions of a client; null when it keeps none, as its server has shown a PSK from elsewhere. */

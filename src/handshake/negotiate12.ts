@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { KeyExchangeGroup, KeyType, Tls12CipherSuite } from "../crypto/provider.ts";
 import { ClientCertificateType, codepointName, NamedGroup, SignatureScheme } from "../messages/codepoints.ts";
 import type { OfferedClientHello12 } from "./client-hello-rules12.ts";
+import { credentialsByType } from "./certificate-types.ts";
 import { tiersOf } from "./credential-choice.ts";
 import { type CredentialChoice, listed, noCredential } from "./negotiate.ts";
 
@@ -34,7 +35,8 @@ export function choose12(
   const { signatureAlgorithmsCert: certificateSchemes = signatureAlgorithms, certificateAuthorities = [] } =
     extensions;
   const wish = { serverName, certificateSchemes, authorities: certificateAuthorities };
-  for (const tier of tiersOf(credentials, wish)) {
+  const tiers = credentialsByType(credentials, extensions).flatMap((ofOneType) => tiersOf(ofOneType, wish));
+  for (const tier of tiers) {
     for (const suite of common) {
       const usable = tier.filter(
         ({ key }) =>

@@ -1,15 +1,18 @@
 import { TlsAlert } from "../alert.ts";
 import { equalBytes, hex } from "../bytes.ts";
+import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ClientAuth, ServerConfig } from "../config/server.ts";
+import { ConfigError } from "../errors.ts";
 import { encodeHandshake, isHandshake } from "../messages/handshake.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import { type CertificateMessage, certificateMessages, uncompressed } from "./certificate-compression.ts";
 import {
   answerCertificateRequest,
   certificateRequestExtensions,
   checkClientCertificate,
 } from "./client-authentication.ts";
-import type { Authenticated } from "./established.ts";
+import type { Authenticated, Established13 } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import type { HandshakeIo, Received } from "./io.ts";
 import type { PostHandshakeEvents, TrafficKeys } from "./post.ts";
@@ -22,15 +25,21 @@ export class CertificateAnswers {
   /** Whether the server may ask. */
   readonly wasOffered: boolean;
   readonly #config: ClientConfig;
+  readonly #certificateType: CertificateTypeName;
   readonly #io: HandshakeIo;
   /** Contexts of all requests, in hexadecimal. */
   readonly #contexts = new Set<string>();
 
   /** @param io of the handshake, whose transcript ends with our Finished. */
-  constructor(config: ClientConfig, io: HandshakeIo, wasOffered: boolean) {
+  constructor(
+    config: ClientConfig,
+    io: HandshakeIo,
+    { postHandshakeAuth, clientCertificateType }: Established13,
+  ) {
     this.#config = config;
     this.#io = io;
-    this.wasOffered = wasOffered;
+    this.wasOffered = postHandshakeAuth;
+    this.#certificateType = clientCertificateType;
   }
 
   /**
@@ -57,7 +66,7 @@ export class CertificateAnswers {
     const held: Uint8Array[] = [];
     const io = this.#io.fork((message) => held.push(message));
     io.transcript.add(raw);
-    yield* answerCertificateRequest(this.#config, io, body);
+    yield* answerCertificateRequest(this.#config, io, body, this.#certificateType);
     // What we write has ended while the hook was awaited, or before.
     if (!events.mayWrite()) return;
     keys.payUpdate();
@@ -78,14 +87,16 @@ const CONTEXT_LENGTH = 16;
 /** A server's requests for the client's certificate behind the handshake. RFC 8446 §4.6.2. */
 export class CertificateRequests {
   readonly #config: ServerConfig;
+  readonly #certificateType: CertificateTypeName;
   readonly #io: HandshakeIo;
   readonly #open: OpenRequest[] = [];
   #isReceiving = false;
 
   /** @param io of the handshake, whose transcript ends with the client's Finished. */
-  constructor(config: ServerConfig, io: HandshakeIo) {
+  constructor(config: ServerConfig, io: HandshakeIo, { clientCertificateType }: Established13) {
     this.#config = config;
     this.#io = io;
+    this.#certificateType = clientCertificateType;
   }
 
   /** Whether an answer has begun and not ended: nothing else may come in between. */
@@ -101,6 +112,17 @@ export class CertificateRequests {
   /** Whether a message belongs to an answer, or begins one: then it is no more than we have asked for. */
   hasAskedFor(raw: Uint8Array): boolean {
     return this.#isReceiving || this.due.some((name) => isHandshake(name, raw));
+  }
+
+  /** @throws {ConfigError} when `clientAuth` does not have the type that the client shows. */
+  check(clientAuth: ClientAuth): RequestingClientAuth {
+    if (clientAuth.mode === "none") throw new ConfigError("clientAuth.mode", "none", "request, require");
+    const { certificateTypes = DEFAULT_CERTIFICATE_TYPES } = clientAuth;
+    if (!certificateTypes.includes(this.#certificateType)) {
+      const allowed = `a list with ${this.#certificateType}, which was agreed on in the handshake`;
+      throw new ConfigError("clientAuth.certificateTypes", certificateTypes, allowed);
+    }
+    return clientAuth;
   }
 
   /** Asks. Answers may come in another order than requests. */
@@ -134,7 +156,7 @@ export class CertificateRequests {
     this.#isReceiving = true;
     const { io, clientAuth } = request;
     io.transcript.add(message.raw);
-    const client = yield* checkClientCertificate(this.#config, clientAuth, io, body);
+    const client = yield* checkClientCertificate(this.#config, clientAuth, io, body, this.#certificateType);
     const expected = keys.readSecret.finished(io.transcript.digest());
     const finished = yield* io.receive("finished");
     if (!equalBytes(finished.body.verifyData, expected))

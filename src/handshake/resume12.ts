@@ -1,5 +1,6 @@
 import { TlsAlert } from "../alert.ts";
 import { hex, wipe } from "../bytes.ts";
+import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { SessionStore } from "../config/session-store.ts";
@@ -66,7 +67,12 @@ export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<Offere
   if (!isUsable || !isAlive(state, io)) return undefined;
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, chainVerifiers });
+  const peer = yield* askAgain(io, state, config.serverCertificateTypes, {
+    signer: "server",
+    serverName,
+    verify,
+    chainVerifiers,
+  });
   const forget = (): unknown => drop(sessionStore, key);
   if (peer === undefined) {
     io.runAside(forget);
@@ -143,7 +149,13 @@ export function* findOfferedSession(
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const chainVerifiers = config.settings.signatureVerifiers;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, chainVerifiers });
+  const accepted = clientAuth.certificateTypes ?? DEFAULT_CERTIFICATE_TYPES;
+  const peer = yield* askAgain(io, state, accepted, {
+    signer: "client",
+    serverName: null,
+    verify,
+    chainVerifiers,
+  });
   return peer === undefined ? undefined : { state, suite, peer };
 }
 

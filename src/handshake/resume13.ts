@@ -1,4 +1,5 @@
 import { equalBytes, hex, wipe } from "../bytes.ts";
+import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
 import { checkExternalPsk, type ExternalPsk } from "../config/external-psk.ts";
 import type { ServerConfig } from "../config/server.ts";
@@ -73,7 +74,12 @@ function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow
   if (suite === undefined || suite.hash.outputLength !== state.preSharedKey.length) return undefined;
   const { trust, serverName } = config;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "server", serverName, verify, chainVerifiers });
+  const peer = yield* askAgain(io, state, config.serverCertificateTypes, {
+    signer: "server",
+    serverName,
+    verify,
+    chainVerifiers,
+  });
   if (peer === undefined) return undefined;
   const early = earlySecret(suite.hash, state.preSharedKey, io);
   return { kind: "resumption", identity: state.ticket, hash: suite.hash, early, resumes: { state, peer } };
@@ -134,7 +140,13 @@ function* resumedBy(
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
   const trust = "trust" in clientAuth ? clientAuth.trust : null;
   const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, { signer: "client", serverName: null, verify, chainVerifiers });
+  const accepted = clientAuth.certificateTypes ?? DEFAULT_CERTIFICATE_TYPES;
+  const peer = yield* askAgain(io, state, accepted, {
+    signer: "client",
+    serverName: null,
+    verify,
+    chainVerifiers,
+  });
   return peer === undefined ? undefined : { state, peer };
 }
 

@@ -7,6 +7,7 @@ import { CipherSuite, ECPointFormat, ExtensionType } from "../messages/codepoint
 import type { Tls12ServerHello } from "../messages/handshake12.ts";
 import type { ClientHello } from "../messages/handshake13.ts";
 import { checkChosenAlpn } from "./alpn.ts";
+import { type CertificateTypes, checkCertificateTypes } from "./certificate-types.ts";
 import type { ClientOffer } from "./client-hello.ts";
 import { checkSolicited } from "./negotiate.ts";
 import type { OfferedSession } from "./resume12.ts";
@@ -19,6 +20,7 @@ export interface ServerAnswer {
   readonly resumed: OfferedSession | undefined;
   readonly extendedMainSecret: boolean;
   readonly encryptThenMac: boolean;
+  readonly certificateTypes: CertificateTypes;
 }
 
 /**
@@ -53,6 +55,7 @@ export function checkServerHello12(
     resumed,
     extendedMainSecret: checkExtendedMainSecret(config, resumed, extensions.extendedMainSecret ?? false),
     encryptThenMac,
+    certificateTypes: checkCertificateTypes(hello, extensions, resumed === undefined),
   };
 }
 

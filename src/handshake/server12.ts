@@ -1,4 +1,5 @@
 import { concatBytes, wipe } from "../bytes.ts";
+import { certificateTypeOf } from "../config/certificate-types.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { OwnKeyShare, Tls12CipherSuite } from "../crypto/provider.ts";
 import {
@@ -12,8 +13,9 @@ import { ServerECDHParams, type Tls12ServerHello } from "../messages/handshake12
 import { Tls12MainSecret } from "../schedule/tls12.ts";
 import { encode } from "../wire/codec.ts";
 import { negotiateAlpn } from "./alpn.ts";
-import { receiveClientCertificate, receiveClientProof } from "./authentication12.ts";
+import { receiveClientCertificate, receiveClientProof, sendCertificates } from "./authentication12.ts";
 import { endPointOf } from "./channel-bindings.ts";
+import { agreeOnClientType, type ClientTypeAgreement, serverTypeAnswer } from "./certificate-types.ts";
 import { chooseSetup, type CompleteSetup } from "./choose-setup.ts";
 import { checkClientHello12, type OfferedClientHello12 } from "./client-hello-rules12.ts";
 import type { Authenticated, Established12, PeerIdentity } from "./established.ts";
@@ -30,6 +32,7 @@ import {
   type NewServerSession,
   sealTicket,
 } from "./resume12.ts";
+import { peerFields } from "./session-access.ts";
 import { markDowngrade } from "./version.ts";
 
 /** The server's side of TLS 1.2, from the ClientHello on: {@link fullHandshake}, or {@link abbreviatedHandshake} when a session is resumed. */
@@ -117,6 +120,7 @@ function* fullHandshake(
   const { extensions } = hello.body;
   const choice = choose12(config.settings, setup.credentials, hello);
   const { suite, credential } = choice;
+  const clientType = agreeOnClientType(setup.clientAuth, extensions, { now: true, later: false });
   const issues = howToIssue(config, hello);
   const sessionId = issues === "id" ? io.random(32) : new Uint8Array();
   const staple =
@@ -132,30 +136,32 @@ function* fullHandshake(
         signedCertificateTimestamp: credential.signedCertificateTimestamps,
       }),
     ...(issues === "ticket" && { sessionTicket: true as const }),
+    ...clientType.answer,
+    ...serverTypeAnswer(extensions, credential),
   });
-  io.send("tls12_certificate", { certificateList: credential.certificateChain });
+  sendCertificates(io, certificateTypeOf(credential), credential.certificateChain);
   if (staple !== undefined)
     io.send("certificate_status", { statusType: CertificateStatusType.ocsp, response: staple });
   const share = yield* sendServerKeyExchange(io, exchange, choice);
-  if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, io, setup.clientAuth.authorities);
+  const { clientAuth } = clientType;
+  if (clientAuth.mode !== "none") sendCertificateRequest(config, io, clientAuth.authorities);
   io.send("server_hello_done", {});
 
-  const { client, main } = yield* receiveClientFlight(config, io, exchange, setup.clientAuth, suite, share);
+  const { client, main } = yield* receiveClientFlight(config, io, exchange, clientType, suite, share);
   const randoms = { client: hello.body.random, server: random };
   const finish = new Finish12(io, "server", suite, encryptThenMac, main, randoms);
   const tlsUnique = yield* finish.receive();
 
-  const [ownCertificate] = credential.certificateChain;
   if (issues !== "none") {
     const session: NewServerSession = {
       cipherSuite: suite.id,
       mainSecret: main.bytes,
       extendedMainSecret: hello.extendedMainSecret,
       serverName: hello.serverName,
-      peerChain: "chain" in client.peer ? client.peer.chain : [],
+      ...peerFields(client.peer),
       ocspResponse: null,
       signedCertificateTimestamps: [],
-      endPointBinding: endPointOf(ownCertificate) ?? new Uint8Array(),
+      endPointBinding: endPointOf(credential) ?? new Uint8Array(),
     };
     if (issues === "ticket") io.send("tls12_new_session_ticket", sealTicket(config, io, session));
     else keepServerSession(config, io, sessionId, session);
@@ -167,7 +173,7 @@ function* fullHandshake(
     peerSignatureScheme: client.verifier?.name ?? null,
     resumed: false,
     peer: client.peer,
-    bindings: { tlsUnique, serverEndPoint: () => endPointOf(ownCertificate) },
+    bindings: { tlsUnique, serverEndPoint: () => endPointOf(credential) },
   });
 }
 
@@ -292,12 +298,12 @@ function* receiveClientFlight(
   config: ServerConfig,
   io: HandshakeIo,
   { hello, random }: Exchange,
-  clientAuth: CompleteSetup["clientAuth"],
+  clientType: ClientTypeAgreement,
   { hash }: Tls12CipherSuite,
   share: OwnKeyShare,
 ): Flow<ClientFlight> {
   const certificates =
-    clientAuth.mode === "none" ? null : yield* receiveClientCertificate(config, io, clientAuth);
+    clientType.clientAuth.mode === "none" ? null : yield* receiveClientCertificate(config, io, clientType);
   const { body } = yield* io.receive("client_key_exchange");
   const sharedSecret = yield* settle(share.sharedSecret(body.publicKey), wipe);
   io.keep({ wipe: () => wipe(sharedSecret) });
@@ -310,7 +316,7 @@ function* receiveClientFlight(
   const client: Authenticated =
     certificates === null
       ? { peer: { kind: "none" }, verifier: null }
-      : yield* receiveClientProof(config, io, clientAuth, certificates);
+      : yield* receiveClientProof(config, io, clientType.clientAuth, certificates);
   io.transcript.release();
   return { client, main };
 }

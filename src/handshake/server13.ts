@@ -9,6 +9,12 @@ import { HELLO_RETRY_REQUEST_RANDOM } from "../messages/handshake13.ts";
 import { EarlySecret, type HandshakeSecret } from "../schedule/tls13.ts";
 import { negotiateAlpn } from "./alpn.ts";
 import { type RequestedStatus, sendAuthentication } from "./authentication.ts";
+import {
+  agreeOnClientType,
+  type ClientTypeAgreement,
+  credentialsByType,
+  serverTypeAnswer,
+} from "./certificate-types.ts";
 import { certificateMessages, compressionsIn, uncompressed } from "./certificate-compression.ts";
 import { certificateRequestExtensions, checkClientCertificate } from "./client-authentication.ts";
 import { endPointOf } from "./channel-bindings.ts";
@@ -35,7 +41,7 @@ import {
 import { checkBinder } from "./psk.ts";
 import { checkPeerRecordSizeLimit } from "./record-size-limit.ts";
 import { type ChosenPsk, choosePsk } from "./resume13.ts";
-import { nowSeconds } from "./session-access.ts";
+import { nowSeconds, peerFields } from "./session-access.ts";
 import { sendTickets } from "./tickets13.ts";
 
 /**
@@ -68,6 +74,10 @@ export function* serverHandshake13(
   const { hello, setup, suite, exchange, psk, helloRetried } = yield* exchangeHellos(config, io, first);
   const { extensions } = hello.body;
   const choice = psk === undefined ? credentialFor(setup, hello) : undefined;
+  const clientType = agreeOnClientType(setup.clientAuth, extensions, {
+    now: psk === undefined,
+    later: extensions.postHandshakeAuth === true,
+  });
   const alpn = negotiateAlpn(config, setup.alpn, hello);
 
   // Every protected record is subject to the limit, that of EncryptedExtensions too (RFC 8449 §4).
@@ -94,12 +104,15 @@ export function* serverHandshake13(
     extensions: {
       ...(hello.serverName !== null && { serverName: true as const }),
       ...(alpn !== null && { applicationLayerProtocolNegotiation: [alpnBytes(alpn)] }),
+      ...clientType.answer,
+      ...(choice !== undefined && serverTypeAnswer(extensions, choice.credential)),
       ...(ownLimit !== undefined && { recordSizeLimit: ownLimit }),
       ...(early !== undefined && { earlyData: true as const }),
     },
   });
   if (choice !== undefined) {
-    if (setup.clientAuth.mode !== "none") sendCertificateRequest(config, setup.clientAuth, io);
+    const { clientAuth } = clientType;
+    if (clientAuth.mode !== "none") sendCertificateRequest(config, clientAuth, io);
     const requested: RequestedStatus = {
       ocspResponse: extensions.statusRequest?.statusType === CertificateStatusType.ocsp,
       signedCertificateTimestamps: extensions.signedCertificateTimestamp === true,
@@ -123,9 +136,7 @@ export function* serverHandshake13(
     io.protectReads(suite, handshake.clientTraffic, "handshake");
   }
   const client =
-    psk === undefined
-      ? yield* receiveClientAuthentication(config, setup.clientAuth, io)
-      : authenticationBy(psk);
+    psk === undefined ? yield* receiveClientAuthentication(config, clientType, io) : authenticationBy(psk);
   const clientVerifyData = handshake.clientTraffic.finished(io.transcript.digest());
   const clientFinished = yield* io.receive("finished");
   if (!equalBytes(clientFinished.body.verifyData, clientVerifyData)) {
@@ -145,7 +156,7 @@ export function* serverHandshake13(
       {
         serverName: hello.serverName,
         alpn: alpn === null ? new Uint8Array() : alpnBytes(alpn),
-        peerChain: "chain" in client.peer ? client.peer.chain : [],
+        ...peerFields(client.peer),
         createdAtSeconds: psk?.resumes.state.createdAtSeconds ?? nowSeconds(io),
         endPointBinding: endPoint ?? new Uint8Array(),
       },
@@ -173,6 +184,7 @@ export function* serverHandshake13(
     writeSecret: main.serverTraffic,
     exporter: main.exporter,
     resumption,
+    clientCertificateType: clientType.type,
     postHandshakeAuth: extensions.postHandshakeAuth === true,
     origin: null,
   };
@@ -272,13 +284,15 @@ function credentialFor(
   { body, serverName }: OfferedClientHello,
 ): CredentialChoice {
   const { signatureAlgorithms, signatureAlgorithmsCert, certificateAuthorities } = body.extensions;
-  const choice = chooseCredential(credentials, signatureAlgorithms, {
-    serverName,
-    certificateSchemes: signatureAlgorithmsCert ?? signatureAlgorithms,
-    authorities: certificateAuthorities ?? [],
-  });
-  if (choice === undefined) throw noCredential(credentials, signatureAlgorithms);
-  return choice;
+  for (const ofOneType of credentialsByType(credentials, body.extensions)) {
+    const choice = chooseCredential(ofOneType, signatureAlgorithms, {
+      serverName,
+      certificateSchemes: signatureAlgorithmsCert ?? signatureAlgorithms,
+      authorities: certificateAuthorities ?? [],
+    });
+    if (choice !== undefined) return choice;
+  }
+  throw noCredential(credentials, signatureAlgorithms);
 }
 
 /** What there is in place of the client's certificates. */
@@ -292,7 +306,7 @@ function endPointBinding(
   choice: CredentialChoice | undefined,
   psk: ChosenPsk | undefined,
 ): Uint8Array | null {
-  if (choice !== undefined) return endPointOf(choice.credential.certificateChain[0]);
+  if (choice !== undefined) return endPointOf(choice.credential);
   const kept = psk?.resumes?.state.endPointBinding;
   return kept === undefined || kept.length === 0 ? null : kept;
 }
@@ -379,7 +393,7 @@ function sendCertificateRequest(
 /** The client's Certificate and CertificateVerify, if it was asked and has one. RFC 8446 §4.4.2.4. */
 function* receiveClientAuthentication(
   config: ServerConfig,
-  clientAuth: ClientAuth,
+  { clientAuth, type }: ClientTypeAgreement,
   io: HandshakeIo,
 ): Flow<Authenticated> {
   if (clientAuth.mode === "none") return { peer: { kind: "none" }, verifier: null };
@@ -389,5 +403,5 @@ function* receiveClientAuthentication(
   if (body.certificateRequestContext.length > 0) {
     throw new TlsAlert("illegal_parameter", "the client's Certificate has another context than the request");
   }
-  return yield* checkClientCertificate(config, clientAuth, io, body);
+  return yield* checkClientCertificate(config, clientAuth, io, body, type);
 }

@@ -4,8 +4,9 @@ import { hex, wipe } from "../bytes.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { SessionStore } from "../config/session-store.ts";
 import { sha256 } from "../crypto/hashes.ts";
-import { readLeaf } from "../x509/leaf.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import { askPolicy, type PolicyRules } from "./authentication.ts";
+import { readAs } from "./certificate-types.ts";
 import type { PeerIdentity } from "./established.ts";
 import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
@@ -92,16 +93,29 @@ export function nowSeconds(io: HandshakeIo): number {
   return Math.floor(io.now() / 1000);
 }
 
-/** The verdict about a peer that has proven its key when the session was made; undefined when it is not trusted any more. */
+/** What a session keeps of what a peer has shown. */
+export function peerFields(peer: PeerIdentity): Pick<SessionOrigin, "peerCertificateType" | "peerChain"> {
+  return "chain" in peer
+    ? { peerCertificateType: peer.certificateType, peerChain: peer.chain }
+    : { peerCertificateType: "x509", peerChain: [] };
+}
+
+/**
+ * The verdict about a peer that has proven its key when the session was made; undefined when it is not trusted any more.
+ * @param accepted what a peer may show.
+ */
 export function* askAgain(
   io: HandshakeIo,
-  { peerChain: chain, ocspResponse, signedCertificateTimestamps }: SessionOrigin,
+  { peerCertificateType, peerChain: chain, ocspResponse, signedCertificateTimestamps }: SessionOrigin,
+  accepted: readonly CertificateTypeName[],
   rules: PolicyRules,
 ): Flow<PeerIdentity | undefined> {
   const [first] = chain;
   if (first === undefined) return { kind: "none" };
+  if (!accepted.includes(peerCertificateType)) return undefined;
   try {
-    const presented = { chain, leaf: readLeaf(first), ocspResponse, signedCertificateTimestamps };
+    const leaf = readAs(peerCertificateType, first);
+    const presented = { chain, leaf, ocspResponse, signedCertificateTimestamps };
     return yield* askPolicy(io, presented, rules);
   } catch (error) {
     if (error instanceof TlsAlert) return undefined;

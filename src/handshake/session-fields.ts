@@ -1,5 +1,7 @@
 import { TlsAlert } from "../alert.ts";
 import { ascii, latin1 } from "../bytes.ts";
+import { CertificateType } from "../messages/codepoints.ts";
+import type { CertificateTypeName } from "../x509/raw-public-key.ts";
 import { type Codec, enumeration, opaque, uint32, vector } from "../wire/codec.ts";
 
 const Flag = enumeration(1, "flag", 0, 1);
@@ -32,6 +34,14 @@ const serverNameText: Codec<string> = {
   write: (writer, value) => NameBytes.write(writer, ascii(value)),
 };
 
+const TypeCode = enumeration(1, "certificate type", CertificateType.X509, CertificateType.RawPublicKey);
+
+const certificateTypeName: Codec<CertificateTypeName> = {
+  read: (reader) => (TypeCode.read(reader) === CertificateType.X509 ? "x509" : "raw-public-key"),
+  write: (writer, value) =>
+    TypeCode.write(writer, value === "x509" ? CertificateType.X509 : CertificateType.RawPublicKey),
+};
+
 /** What sessions of all versions keep about the connection that they come from. */
 export interface SessionOrigin {
   /** When the full handshake was, in seconds since 1970. */
@@ -39,7 +49,9 @@ export interface SessionOrigin {
   readonly lifetimeSeconds: number;
   /** The name that the client wanted to talk to, in ASCII; null for none. */
   readonly serverName: string | null;
-  /** DER certificates of the peer, the leaf first; none when it showed none. */
+  /** What {@link peerChain} is. */
+  readonly peerCertificateType: CertificateTypeName;
+  /** DER certificates of the peer, the leaf first; none when it showed none. Of a raw public key its DER SubjectPublicKeyInfo. */
   readonly peerChain: readonly Uint8Array[];
   /** The OCSPResponse that the peer stapled, in DER; null for none. */
   readonly ocspResponse: Uint8Array | null;
@@ -52,6 +64,7 @@ export const sharedFields = {
   createdAtSeconds: uint32,
   lifetimeSeconds: uint32,
   serverName: nullable(serverNameText),
+  peerCertificateType: certificateTypeName,
   peerChain: vector(opaque(1, 2 ** 24 - 1), 0, 2 ** 32 - 1),
   ocspResponse: nullable(opaque(1, 2 ** 24 - 1)),
   signedCertificateTimestamps: vector(opaque(1, 2 ** 16 - 1), 0, 2 ** 32 - 1),

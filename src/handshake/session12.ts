@@ -86,7 +86,7 @@ const MAIN_SECRET_LENGTH = 48;
 /** The code point of TLS 1.2, so that sessions of another version are told from these. */
 const VERSION = 0x0303;
 /** To be raised with any change of the fields below: sessions of before are passed over then. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 const Header = struct({
   version: enumeration(2, "session version", VERSION),

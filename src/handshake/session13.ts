@@ -92,7 +92,7 @@ function readSession(reader: Reader, role: number, preSharedKey: Uint8Array): Se
 /** The code point of TLS 1.3, so that sessions of another version are told from these. */
 const VERSION = 0x0304;
 /** To be raised with any change of the fields below: sessions of before are passed over then. */
-const FORMAT = 1;
+const FORMAT = 2;
 const HEADER_LENGTH = 5;
 /** Of SHA-256 and SHA-384. */
 const PSK_LENGTHS: readonly number[] = [32, 48];

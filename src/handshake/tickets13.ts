@@ -20,7 +20,7 @@ import { encodeSession13, type ServerSession13 } from "./session13.ts";
 /** What a server puts into the sessions of one connection. */
 export type NewServerSession13 = Pick<
   ServerSession13,
-  "serverName" | "peerChain" | "createdAtSeconds" | "endPointBinding" | "alpn"
+  "serverName" | "peerCertificateType" | "peerChain" | "createdAtSeconds" | "endPointBinding" | "alpn"
 >;
 
 /**
@@ -101,7 +101,8 @@ export function keepSession(
   const key = sessionKey(config, ticketIndex % SESSION_SLOTS);
   if (sessionStore === null || key === undefined || origin === null) return;
   if (session.ticket.length > MAX_TICKET_LENGTH) return;
-  const { createdAtSeconds, peerChain, ocspResponse, signedCertificateTimestamps } = origin;
+  const { createdAtSeconds, peerCertificateType, peerChain, ocspResponse, signedCertificateTimestamps } =
+    origin;
   // A clock may have gone back since the full handshake.
   const age = Math.max(0, Math.floor(session.receivedAtMs / 1000) - createdAtSeconds);
   const state = encodeSession13({
@@ -115,6 +116,7 @@ export function keepSession(
     createdAtSeconds,
     lifetimeSeconds: Math.min(age + session.lifetimeSeconds, MAX_LIFETIME_SECONDS),
     serverName: config.serverName,
+    peerCertificateType,
     peerChain,
     ocspResponse,
     signedCertificateTimestamps,

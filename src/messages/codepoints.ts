@@ -42,7 +42,7 @@ export const HandshakeType = {
   message_hash: 254,
 } as const;
 
-/** RFC 8446 §4.2; RFC 8449 §4; RFC 8879 §3; RFC 7627, 7366, 5077 and 5746 for TLS 1.2 */
+/** RFC 8446 §4.2; RFC 7250 §3; RFC 8449 §4; RFC 8879 §3; RFC 7627, 7366, 5077 and 5746 for TLS 1.2 */
 export const ExtensionType = {
   server_name: 0,
   max_fragment_length: 1,
@@ -143,6 +143,9 @@ export const CertificateStatusType = { ocsp: 1 } as const;
 
 /** RFC 6066 §3 */
 export const NameType = { host_name: 0 } as const;
+
+/** RFC 8446 §4.4.2, RFC 7250 §3 */
+export const CertificateType = { X509: 0, RawPublicKey: 2 } as const;
 
 /** RFC 8879 §7.3 */
 export const CertificateCompressionAlgorithm = { zlib: 1, brotli: 2, zstd: 3 } as const;

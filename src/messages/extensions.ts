@@ -98,6 +98,11 @@ const timestampList = known(
   ExtensionType.signed_certificate_timestamp,
   vector(opaque(1, 2 ** 16 - 1), 1, 2 ** 16 - 1),
 );
+// The list of a ClientHello, a byte for each type, and the one that is chosen from it (RFC 7250 §3).
+const clientCertificateTypes = known(ExtensionType.client_certificate_type, opaque(1, 2 ** 8 - 1));
+const clientCertificateType = known(ExtensionType.client_certificate_type, uint8);
+const serverCertificateTypes = known(ExtensionType.server_certificate_type, opaque(1, 2 ** 8 - 1));
+const serverCertificateType = known(ExtensionType.server_certificate_type, uint8);
 const cookie = known(ExtensionType.cookie, opaque(1, 2 ** 16 - 1));
 
 /**
@@ -119,6 +124,8 @@ export const ClientHelloExtensions = extensions(
     signatureAlgorithms,
     applicationLayerProtocolNegotiation,
     signedCertificateTimestamp: known(ExtensionType.signed_certificate_timestamp, empty),
+    clientCertificateTypes,
+    serverCertificateTypes,
     padding: known(ExtensionType.padding, rest),
     compressCertificate,
     recordSizeLimit,
@@ -165,6 +172,8 @@ export const Tls12ServerHelloExtensions = extensions(
     encryptThenMac,
     applicationLayerProtocolNegotiation,
     signedCertificateTimestamp: timestampList,
+    clientCertificateType,
+    serverCertificateType,
     recordSizeLimit,
   },
   0,
@@ -190,6 +199,8 @@ export const EncryptedExtensionsExtensions = extensions(
     serverName: known(ExtensionType.server_name, empty),
     supportedGroups,
     applicationLayerProtocolNegotiation,
+    clientCertificateType,
+    serverCertificateType,
     recordSizeLimit,
     earlyData: known(ExtensionType.early_data, empty),
   },

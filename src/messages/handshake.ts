@@ -12,6 +12,7 @@ import {
   Tls12Certificate,
   Tls12CertificateRequest,
   Tls12NewSessionTicket,
+  Tls12RawPublicKey,
   Tls12ServerHello,
 } from "./handshake12.ts";
 import {
@@ -40,7 +41,7 @@ const message = <T>(type: number, body: Codec<T>): MessageSpec<T> => ({ type, bo
 /**
  * The messages of TLS 1.3 and 1.2 by name. RFC 8446 §4, RFC 5246 §7.4. Those of TLS 1.2 that share their type with a
  * message of TLS 1.3 and have another body are prefixed. `hello_retry_request` shares its type with `server_hello` and
- * differs in its random.
+ * differs in its random; `tls12_raw_public_key` is what `tls12_certificate` is when that type of certificates was agreed on.
  */
 export const handshakeMessages = {
   client_hello: message(HandshakeType.client_hello, ClientHello),
@@ -59,6 +60,7 @@ export const handshakeMessages = {
   tls12_server_hello: message(HandshakeType.server_hello, Tls12ServerHello),
   tls12_new_session_ticket: message(HandshakeType.new_session_ticket, Tls12NewSessionTicket),
   tls12_certificate: message(HandshakeType.certificate, Tls12Certificate),
+  tls12_raw_public_key: message(HandshakeType.certificate, Tls12RawPublicKey),
   server_key_exchange: message(HandshakeType.server_key_exchange, ServerKeyExchange),
   tls12_certificate_request: message(HandshakeType.certificate_request, Tls12CertificateRequest),
   server_hello_done: message(HandshakeType.server_hello_done, ServerHelloDone),

@@ -51,6 +51,10 @@ export const Tls12Certificate = struct({
 });
 export interface Tls12Certificate extends Infer<typeof Tls12Certificate> {}
 
+/** RFC 7250 §3: the Certificate of a raw public key, a DER SubjectPublicKeyInfo; empty when a client has none to show. */
+export const Tls12RawPublicKey = struct({ subjectPublicKeyInfo: opaque(0, 2 ** 24 - 1) });
+export interface Tls12RawPublicKey extends Infer<typeof Tls12RawPublicKey> {}
+
 /**
  * RFC 8422 §5.4, without the curve types that it deprecates: another one than `named_curve` is `illegal_parameter`.
  *

@@ -4,6 +4,8 @@ import type { AlertName } from "../alert.ts";
 export type CertificateFault =
   /** It is not DER, or not a certificate. */
   | "malformed"
+  /** It is a raw public key (RFC 7250), where only a certificate will do. */
+  | "no-certificate"
   /** It breaks a rule of form of RFC 5280 or of the Web PKI that keeps issuers honest and programs simple. */
   | "nonconforming"
   | "not-yet-valid"
@@ -64,6 +66,7 @@ export class CertificateError extends Error {
 /** RFC 8446 §6.2. */
 const ALERTS: Readonly<Record<CertificateFault, AlertName>> = {
   malformed: "bad_certificate",
+  "no-certificate": "unsupported_certificate",
   nonconforming: "bad_certificate",
   "not-yet-valid": "certificate_expired",
   expired: "certificate_expired",

@@ -11,6 +11,7 @@ import { KeyUsageBit } from "./key-usage.ts";
  * Names, dates, issuers and signatures are not looked at here; that is the trust policy's part.
  */
 export interface LeafCertificate {
+  readonly certificateType: "x509";
   readonly certificate: Certificate;
   /** The whole certificate; a view of the bytes it was read from. */
   readonly der: Uint8Array;
@@ -33,6 +34,7 @@ export function readLeaf(der: Uint8Array): LeafCertificate {
     const { subjectPublicKeyInfo, extensions } = certificate;
     const { keyUsage } = extensions;
     return {
+      certificateType: "x509",
       certificate,
       der,
       subjectPublicKeyInfo,
@@ -46,7 +48,8 @@ export function readLeaf(der: Uint8Array): LeafCertificate {
   }
 }
 
-function supportedKeyType(subjectPublicKeyInfo: Uint8Array): KeyType {
+/** @throws {DerError} when it is malformed. @throws {TlsAlert} unsupported_certificate. */
+export function supportedKeyType(subjectPublicKeyInfo: Uint8Array): KeyType {
   const { keyType, oid } = keyAlgorithmOf(subjectPublicKeyInfo);
   if (keyType !== undefined) return keyType;
   throw new TlsAlert("unsupported_certificate", `key algorithm ${oid} is not supported`);

@@ -34,7 +34,12 @@ describe("a server that asks behind the handshake", () => {
     expect(pair.server.engine.info?.peer).toEqual({ kind: "none" });
     pair.server.engine.requestClientCertificate(anybody);
     await pair.run();
-    const peer = { kind: "unverified", chain: own.certificateChain, reason: "any certificate is accepted" };
+    const peer = {
+      kind: "unverified",
+      certificateType: "x509",
+      chain: own.certificateChain,
+      reason: "any certificate is accepted",
+    };
     expect(pair.server.events.at(-1)).toEqual({ type: "client-authenticated", peer });
     expect(pair.server.engine.info).toMatchObject({ peer, peerSignatureScheme: expect.any(String) });
     pair.client.engine.write(ascii("still here"));

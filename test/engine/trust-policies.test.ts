@@ -141,6 +141,7 @@ describe.each(VERSIONS)("in %s, webPki", (version) => {
     expect(pair.client.engine.info).toMatchObject({ version });
     expect(pair.client.engine.info?.peer).toEqual({
       kind: "verified",
+      certificateType: "x509",
       chain: ders(server, authority),
       path: ders(server, authority, root),
     });
@@ -219,6 +220,7 @@ describe.each(VERSIONS)("in %s, webPki", (version) => {
     const pair = await meet(version, credentialOf(server), { options: { intermediates: authority.der } });
     expect(pair.client.engine.info?.peer).toEqual({
       kind: "verified",
+      certificateType: "x509",
       chain: ders(server),
       path: ders(server, authority, root),
     });
@@ -259,6 +261,7 @@ describe.each(VERSIONS)("in %s, webPki", (version) => {
       expect(pair.client.closed).toBeUndefined();
       expect(pair.server.engine.info?.peer).toEqual({
         kind: "verified",
+        certificateType: "x509",
         chain: ders(client, authority),
         path: ders(client, authority, root),
       });
@@ -295,12 +298,14 @@ describe.each(VERSIONS)("in %s, webPki", (version) => {
       expect(unknown.client.closed).toBeUndefined();
       expect(unknown.server.engine.info?.peer).toEqual({
         kind: "unverified",
+        certificateType: "x509",
         chain: ders(client),
         reason: "unknown-issuer: CN=alice, its issuer CN=authority is not known",
       });
       const good = await ask(credentialOf(client, [authority]), soft);
       expect(good.server.engine.info?.peer).toMatchObject({
         kind: "verified",
+        certificateType: "x509",
         chain: ders(client, authority),
       });
     });
@@ -315,6 +320,7 @@ describe.each(VERSIONS)("in %s, webPki", (version) => {
     const { client: loose } = await connect({ conformance: "none" });
     expect(loose.engine.info?.peer).toMatchObject({
       kind: "verified",
+      certificateType: "x509",
       path: [...own.certificateChain, anchor],
     });
   });
@@ -334,6 +340,7 @@ describe.each(VERSIONS)("in %s, tofu", (version) => {
       const pair = await connect(store, credentialOf(selfSigned));
       expect(pair.client.engine.info?.peer).toEqual({
         kind: "verified",
+        certificateType: "x509",
         chain: ders(selfSigned),
         path: null,
       });

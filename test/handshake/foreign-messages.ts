@@ -48,6 +48,10 @@ function made(): readonly Message[] {
     },
     { name: "key_update", raw: encodeHandshake("key_update", { requestUpdate: 0 }) },
     { name: "hello_request", raw: encodeHandshake("hello_request", {}) },
+    {
+      name: "tls12_raw_public_key",
+      raw: encodeHandshake("tls12_raw_public_key", { subjectPublicKeyInfo: new Uint8Array(44) }),
+    },
     { name: "end_of_early_data", raw: encodeHandshake("end_of_early_data", {}) },
     {
       name: "compressed_certificate",

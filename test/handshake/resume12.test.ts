@@ -24,6 +24,7 @@ function kept(age: number | undefined, hint: number): { created: number; lifetim
     cipherSuite: 0xc02b,
     mainSecret: new Uint8Array(48),
     extendedMainSecret: true,
+    peerCertificateType: "x509" as const,
     peerChain: [],
     ocspResponse: null,
     signedCertificateTimestamps: [],

@@ -21,6 +21,7 @@ const client: ClientSession12 = {
   createdAtSeconds: 1_800_000_000,
   lifetimeSeconds: 7200,
   serverName: "example.com",
+  peerCertificateType: "x509",
   peerChain: [bytes(1, 3), bytes(2, 2)],
   ocspResponse: bytes(3, 1),
   signedCertificateTimestamps: [bytes(4, 2)],
@@ -32,6 +33,7 @@ const bareClient: ClientSession12 = {
   ...client,
   extendedMainSecret: false,
   serverName: null,
+  peerCertificateType: "raw-public-key",
   peerChain: [],
   ocspResponse: null,
   signedCertificateTimestamps: [],
@@ -47,6 +49,7 @@ const server: ServerSession12 = {
   createdAtSeconds: 0,
   lifetimeSeconds: 2 ** 32 - 1,
   serverName: "a".repeat(255),
+  peerCertificateType: "raw-public-key",
   peerChain: [bytes(1, 70_000)],
   ocspResponse: bytes(3, 70_000),
   signedCertificateTimestamps: [bytes(4, 2), bytes(5, 65_535)],
@@ -56,6 +59,7 @@ const server: ServerSession12 = {
 const bareServer: ServerSession12 = {
   ...server,
   serverName: null,
+  peerCertificateType: "raw-public-key",
   peerChain: [],
   ocspResponse: null,
   signedCertificateTimestamps: [],
@@ -79,12 +83,12 @@ describe("sessions of TLS 1.2", () => {
     const common = `
       c02f 01 6b49d200 00001c20
       01 0b 6578616d706c652e636f6d
-      0000000b 000003 010101 000002 0202
+      00 0000000b 000003 010101 000002 0202
       01 000001 03
       00000004 0002 0404`;
     const tail = `20 ${"05".repeat(32)} 0004 06060606 ${"4d".repeat(48)}`;
-    expect(hex(encodeSession12(client))).toBe(hex(fromHex(`0303 01 01 ${common} ${tail}`)));
-    const bare = `0303 01 02 cca9 01 00000000 ffffffff 00 00000000 00 00000000 00 ${"4e".repeat(48)}`;
+    expect(hex(encodeSession12(client))).toBe(hex(fromHex(`0303 02 01 ${common} ${tail}`)));
+    const bare = `0303 02 02 cca9 01 00000000 ffffffff 00 02 00000000 00 00000000 00 ${"4e".repeat(48)}`;
     expect(hex(encodeSession12(bareServer))).toBe(hex(fromHex(bare)));
   });
 
@@ -105,9 +109,10 @@ describe("what is no session", () => {
     ["nothing", ""],
     ["48 bytes", "00".repeat(48)],
     ["another version", "0304"],
-    ["another format", "030302"],
-    ["an unknown role", "03030100"],
-    ["an unknown role", "03030103"],
+    ["the format of before", "030301"],
+    ["another format", "030303"],
+    ["an unknown role", "03030200"],
+    ["an unknown role", "03030203"],
   ])("gives null for %s", (_, start) => {
     const prefix = fromHex(start);
     const rest = start === "" || prefix.length === 48 ? new Uint8Array() : encodeSession12(client);

@@ -25,6 +25,7 @@ const client: ClientSession13 = {
   createdAtSeconds: 1_800_000_000,
   lifetimeSeconds: 7200,
   serverName: "example.com",
+  peerCertificateType: "x509",
   peerChain: [bytes(1, 3), bytes(2, 2)],
   ocspResponse: bytes(3, 1),
   signedCertificateTimestamps: [bytes(4, 2)],
@@ -36,6 +37,7 @@ const bareClient: ClientSession13 = {
   maxEarlyDataBytes: null,
   alpn: bytes(0, 0),
   serverName: null,
+  peerCertificateType: "raw-public-key",
   peerChain: [],
   ocspResponse: null,
   signedCertificateTimestamps: [],
@@ -53,6 +55,7 @@ const server: ServerSession13 = {
   createdAtSeconds: 0,
   lifetimeSeconds: 2 ** 32 - 1,
   serverName: "a".repeat(255),
+  peerCertificateType: "raw-public-key",
   peerChain: [bytes(1, 70_000)],
   ocspResponse: bytes(3, 70_000),
   signedCertificateTimestamps: [bytes(4, 2), bytes(5, 65_535)],
@@ -66,6 +69,7 @@ const bareServer: ServerSession13 = {
   maxEarlyDataBytes: null,
   alpn: bytes(0, 0),
   serverName: null,
+  peerCertificateType: "raw-public-key",
   peerChain: [],
   ocspResponse: null,
   signedCertificateTimestamps: [],
@@ -91,12 +95,12 @@ describe("sessions of TLS 1.3", () => {
       1301 000001a3 185c507b fedcba98 01 00004000 02 6868
       6b49d200 00001c20
       01 0b 6578616d706c652e636f6d
-      0000000b 000003 010101 000002 0202
+      00 0000000b 000003 010101 000002 0202
       01 000001 03
       00000004 0002 0404`;
     const tail = `0004 06060606 ${"4d".repeat(32)}`;
-    expect(hex(encodeSession13(client))).toBe(hex(fromHex(`0304 01 01 20 ${fields} ${tail}`)));
-    const bare = `0304 01 02 30 1302 ${"00".repeat(12)} 00 00 00000000 ffffffff 00 00000000 00 00000000 00 ${"4e".repeat(48)}`;
+    expect(hex(encodeSession13(client))).toBe(hex(fromHex(`0304 02 01 20 ${fields} ${tail}`)));
+    const bare = `0304 02 02 30 1302 ${"00".repeat(12)} 00 00 00000000 ffffffff 00 02 00000000 00 00000000 00 ${"4e".repeat(48)}`;
     expect(hex(encodeSession13(bareServer))).toBe(hex(fromHex(bare)));
   });
 
@@ -115,17 +119,18 @@ describe("sessions of TLS 1.3", () => {
 describe("what is no session", () => {
   test.each([
     ["nothing", ""],
-    ["4 bytes", "03040101"],
-    ["5 bytes", "0304010120"],
-    ["37 bytes", `0304010120${"00".repeat(32)}`],
+    ["4 bytes", "03040201"],
+    ["5 bytes", "0304020120"],
+    ["37 bytes", `0304020120${"00".repeat(32)}`],
     ["another version", "0303"],
-    ["another format", "030402"],
-    ["an unknown role", "03040100"],
-    ["an unknown role", "03040103"],
-    ["a PSK of 0 bytes", "0304010100"],
-    ["a PSK of 31 bytes", "030401011f"],
-    ["a PSK of 48 bytes where 32 are", "0304010130"],
-    ["a PSK of 255 bytes", "03040101ff"],
+    ["the format of before", "030401"],
+    ["another format", "030403"],
+    ["an unknown role", "03040200"],
+    ["an unknown role", "03040203"],
+    ["a PSK of 0 bytes", "0304020100"],
+    ["a PSK of 31 bytes", "030402011f"],
+    ["a PSK of 48 bytes where 32 are", "0304020130"],
+    ["a PSK of 255 bytes", "03040201ff"],
   ])("gives null for %s", (what, start) => {
     const prefix = fromHex(start);
     const rest = /^(nothing|\d+ bytes)$/.test(what) ? new Uint8Array() : encodeSession13(client);

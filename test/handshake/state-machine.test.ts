@@ -43,7 +43,12 @@ test("a ServerHello of TLS 1.2 leads a client of both versions to the other mach
     expect(scene.events).toEqual([]);
     scene.inject(raw);
     if (awaited.includes(name)) expect(scene.events, name).toEqual([]);
-    else expectRefused(scene, name === "certificate" ? "decode_error" : "unexpected_message", name);
+    else
+      expectRefused(
+        scene,
+        raw[0] === HandshakeType.certificate ? "decode_error" : "unexpected_message",
+        name,
+      );
   }
   const scene = sceneOf(scenario);
   scene.inject(foreign("tls12_server_hello"));

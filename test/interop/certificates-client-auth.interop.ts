@@ -201,7 +201,12 @@ for (const { peer, missing, meet } of kinds) {
       const { server, exchange } = await meetWith(selfSigned);
       const reason = "unknown-issuer: CN=self-signed client, it is self-signed, and no anchor";
       const chain = [certificateIn(selfSigned.leafFile)];
-      expect((await server.untilComplete()).peer).toEqual({ kind: "unverified", chain, reason });
+      expect((await server.untilComplete()).peer).toEqual({
+        kind: "unverified",
+        certificateType: "x509",
+        chain,
+        reason,
+      });
       await exchange();
       expect(server.info.version).toBe(version);
     });
@@ -221,7 +226,12 @@ for (const { peer, missing, meet } of kinds) {
       const { server, exchange } = await meetWith(good);
       const path = [good, middle, root].map(({ leafFile }) => certificateIn(leafFile));
       const chain = path.slice(0, 2);
-      expect((await server.untilComplete()).peer).toEqual({ kind: "verified", chain, path });
+      expect((await server.untilComplete()).peer).toEqual({
+        kind: "verified",
+        certificateType: "x509",
+        chain,
+        path,
+      });
       await exchange();
     });
 
@@ -235,7 +245,12 @@ for (const { peer, missing, meet } of kinds) {
     feature("pinned: one key and no other", pin, async (meetWith) => {
       const { server, exchange } = await meetWith(selfSigned);
       const chain = [certificateIn(selfSigned.leafFile)];
-      expect((await server.untilComplete()).peer).toEqual({ kind: "verified", chain, path: null });
+      expect((await server.untilComplete()).peer).toEqual({
+        kind: "verified",
+        certificateType: "x509",
+        chain,
+        path: null,
+      });
       await exchange();
       const second = await meetWith(namesake);
       expect(await second.server.untilClosed()).toMatchObject({ alertSent: "certificate_unknown" });

@@ -32,6 +32,7 @@ export const FLOWS = [
   "fullHandshake",
   "offeredState",
   "receive",
+  "receiveCertificates",
   "receiveChangeCipherSpec",
   "receiveClientAuthentication",
   "receiveClientCertificate",

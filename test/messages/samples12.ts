@@ -8,6 +8,7 @@ import {
   Tls12Certificate,
   Tls12CertificateRequest,
   Tls12NewSessionTicket,
+  Tls12RawPublicKey,
   Tls12ServerHello,
 } from "../../src/messages/handshake12.ts";
 import { fromHex } from "../support/hex.ts";
@@ -60,6 +61,8 @@ export const TLS12_SAMPLES: readonly Sample[] = [
     vec24("000002 3003", vec24(filler(300))),
   ),
   sample("Tls12Certificate", Tls12Certificate, { certificateList: [] }, wire("000000")),
+  sample("Tls12RawPublicKey", Tls12RawPublicKey, { subjectPublicKeyInfo: filler(44) }, vec24(filler(44))),
+  sample("Tls12RawPublicKey", Tls12RawPublicKey, { subjectPublicKeyInfo: fromHex("") }, wire("000000")),
   sample(
     "ServerECDHParams",
     ServerECDHParams,

@@ -79,6 +79,7 @@ async function expectInfo(row: Row12, { client, server }: Connection12, resumed:
     peerSignatureScheme: resumed ? null : schemes[row.certificate],
     peer: {
       kind: "verified",
+      certificateType: "x509",
       chain: [hex((await certificateOf("server", row.certificate)).der)],
       path: null,
     },
@@ -93,6 +94,7 @@ async function expectInfo(row: Row12, { client, server }: Connection12, resumed:
         ? { kind: "none" }
         : {
             kind: "verified",
+            certificateType: "x509",
             chain: [hex((await certificateOf("client", clientCertificate)).der)],
             path: null,
           },

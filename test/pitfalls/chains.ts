@@ -108,6 +108,7 @@ export function expectPath(
 ): void {
   expect(expectOpen(peer).peer).toEqual({
     kind: "verified",
+    certificateType: "x509",
     chain,
     path: [chain[0], ...path.map(({ der }) => der)],
   });

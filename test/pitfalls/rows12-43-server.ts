@@ -218,6 +218,7 @@ const agreement: readonly Pitfall[] = [
       const client = resumingClient(mutual).complete();
       expect(expectOpen(client).peer).toEqual({
         kind: "unverified",
+        certificateType: "x509",
         chain: testCredential().certificateChain,
         reason: "any certificate is accepted",
       });

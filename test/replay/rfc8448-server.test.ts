@@ -146,6 +146,7 @@ class TraceTicketKeys extends TicketKeys {
       createdAtSeconds: 0,
       lifetimeSeconds: printed.ticketLifetime,
       serverName: "server",
+      peerCertificateType: "x509",
       peerChain: [],
       ocspResponse: null,
       signedCertificateTimestamps: [],

@@ -5,6 +5,7 @@ import { CertificateError, type CertificateFault } from "../../src/x509/certific
 
 const ALERTS: Readonly<Record<CertificateFault, AlertName>> = {
   malformed: "bad_certificate",
+  "no-certificate": "unsupported_certificate",
   nonconforming: "bad_certificate",
   "not-yet-valid": "certificate_expired",
   expired: "certificate_expired",
