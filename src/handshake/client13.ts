@@ -124,6 +124,7 @@ export function* clientHandshake13(
     resumption,
     clientCertificateType: types.client,
     postHandshakeAuth: offer.hello.extensions.postHandshakeAuth === true,
+    sessionSlot: psk?.resumes?.slot ?? 0,
     origin,
   };
 }

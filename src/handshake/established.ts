@@ -82,6 +82,8 @@ export interface Established13 extends EstablishedAny {
   readonly clientCertificateType: CertificateTypeName;
   /** Whether the client has said that it can be asked for a certificate later. RFC 8446 §4.2.6. */
   readonly postHandshakeAuth: boolean;
+  /** Of the store, where the first session of this connection is kept: that which the one that is resumed has left free. */
+  readonly sessionSlot: number;
   /** For the sessions of a client; null when it keeps none, as its server has shown a PSK from elsewhere. */
   readonly origin: Origin | null;
 }

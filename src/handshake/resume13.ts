@@ -12,7 +12,7 @@ import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import type { OfferedClientHello } from "./client-hello-rules.ts";
 import type { Psk } from "./psk.ts";
-import { askAgain, clientKey, fetchBytes, isAlive, notASession } from "./session-access.ts";
+import { askAgain, clientKey, drop, fetchBytes, isAlive, notASession } from "./session-access.ts";
 import { type ClientSession13, decodeSession13, type ServerSession13, type Session13 } from "./session13.ts";
 
 /** What a PSK of a ticket resumes. */
@@ -25,7 +25,7 @@ export interface Resumed<S extends Session13> {
 /** A PSK that a client offers. */
 export interface OfferedPsk extends Psk {
   /** Null for an external one. */
-  readonly resumes: Resumed<ClientSession13> | null;
+  readonly resumes: (Resumed<ClientSession13> & { readonly slot: number }) | null;
 }
 
 /** How many sessions with one server a client keeps: those of one connection, for two that follow at once. */
@@ -82,7 +82,13 @@ function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow
   });
   if (peer === undefined) return undefined;
   const early = earlySecret(suite.hash, state.preSharedKey, io);
-  return { kind: "resumption", identity: state.ticket, hash: suite.hash, early, resumes: { state, peer } };
+  return {
+    kind: "resumption",
+    identity: state.ticket,
+    hash: suite.hash,
+    early,
+    resumes: { state, peer, slot },
+  };
 }
 
 /** The PSK that a server takes. */
@@ -91,6 +97,8 @@ export interface ChosenPsk extends Psk {
   readonly index: number;
   /** Null for an external one. */
   readonly resumes: Resumed<ServerSession13> | null;
+  /** Under which the session is still in the store, from where {@link claimPsk} takes it; null when it is in the ticket. */
+  readonly storedKey: string | null;
 }
 
 /** What a client may make a server look up. */
@@ -112,12 +120,29 @@ export function* choosePsk(
     const resumed = yield* resumedBy(identity, config, io, setup, hello, suite);
     if (resumed !== undefined) {
       const early = earlySecret(suite.hash, resumed.state.preSharedKey, io);
-      return { kind: "resumption", index, identity, hash: suite.hash, early, resumes: resumed };
+      const storedKey = config.storesTickets ? storedTicketKey(identity) : null;
+      return { kind: "resumption", index, identity, hash: suite.hash, early, resumes: resumed, storedKey };
     }
     const external = yield* externalFor(identity, config, io, setup);
-    if (external?.hash.name === suite.hash.name) return { ...external, index, resumes: null };
+    if (external?.hash.name === suite.hash.name)
+      return { ...external, index, resumes: null, storedKey: null };
   }
   return undefined;
+}
+
+/**
+ * Whether the PSK is still there to be used: a session in a store is taken out of it, by one of those that ask. To be called when the binder has
+ * shown that the client holds the PSK, so that nobody else can use a ticket up.
+ */
+export function* claimPsk(
+  { settings: { sessionStore } }: ServerConfig,
+  io: HandshakeIo,
+  { storedKey }: ChosenPsk,
+): Flow<boolean> {
+  if (storedKey === null || sessionStore === null) return true;
+  const bytes = yield* fetchBytes(() => sessionStore.take(storedKey), io);
+  if (bytes !== null) wipe(bytes);
+  return bytes !== null;
 }
 
 /** The session behind a ticket, if it may be resumed. */
@@ -160,11 +185,13 @@ function* sessionOf(
   if (sealed !== null) return readState(sealed, io);
   if (!storesTickets || sessionStore === null || ticket.length !== STORED_TICKET_LENGTH) return null;
   const key = storedTicketKey(ticket);
-  const bytes = yield* fetchBytes(() => sessionStore.take(key), io);
+  const bytes = yield* fetchBytes(() => sessionStore.get(key), io);
   if (bytes === null) return null;
   const state = readState(bytes, io);
-  if (state === null) io.keepError(notASession(bytes));
-  return state;
+  if (state !== null) return state;
+  io.keepError(notASession(bytes));
+  io.runAside(() => drop(sessionStore, key));
+  return null;
 }
 
 /** Of a ticket that is only a name. */

@@ -93,12 +93,12 @@ function ticketFor(
 export function keepSession(
   config: ClientConfig,
   io: HandshakeIo,
-  { suite, origin }: Established13,
+  { suite, origin, sessionSlot }: Established13,
   session: Session,
   ticketIndex: number,
 ): void {
   const { sessionStore } = config.settings;
-  const key = sessionKey(config, ticketIndex % SESSION_SLOTS);
+  const key = sessionKey(config, (sessionSlot + ticketIndex) % SESSION_SLOTS);
   if (sessionStore === null || key === undefined || origin === null) return;
   if (session.ticket.length > MAX_TICKET_LENGTH) return;
   const { createdAtSeconds, peerCertificateType, peerChain, ocspResponse, signedCertificateTimestamps } =

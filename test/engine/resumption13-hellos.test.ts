@@ -97,7 +97,7 @@ describe.each(PLACES)("a session %s, behind HelloRetryRequest,", (_place, option
     await open(client, server);
     store.calls.length = 0;
     expectResumed(await open(client, server), true);
-    expect(store.calls).toEqual(options.sessionTickets === true ? [] : ["take", "put"]);
+    expect(store.calls).toEqual(options.sessionTickets === true ? [] : ["get", "take", "put"]);
   });
 
   test("is not offered again when it is of another hash than the server's suite", async () => {

@@ -339,7 +339,7 @@ describe("a server", () => {
     expect([...store.sessions.keys()]).toEqual(names);
     store.calls.length = 0;
     expectResumed(await open(client, server), true);
-    expect(store.calls).toEqual(["take", "put"]);
+    expect(store.calls).toEqual(["get", "take", "put"]);
     expect(store.sessions.has(names[0] ?? "")).toBe(false);
     expect(store.sessions.size).toBe(2);
   });
@@ -354,6 +354,32 @@ describe("a server", () => {
     const again = await open(client13({ sessionStore: kept }), server);
     expect(identitiesOf(again.client)).toHaveLength(1);
     expectResumed(again, false);
+  });
+
+  test("that keeps sessions takes none away from its client for somebody who has only seen the ticket", async () => {
+    const server = server13({ sessionTickets: "stored", ticketCount: 1 });
+    const clientStore = new OpenStore();
+    const client = client13({ sessionStore: clientStore });
+    await open(client, server);
+    const kept = copyOf(clientStore);
+    const seen = TlsEngine.client(client13({ sessionStore: clientStore })).takeOutput() ?? new Uint8Array();
+    // The last byte of the binder.
+    seen[seen.length - 1] = (seen.at(-1) ?? 0) ^ 1;
+    const forged = new End(TlsEngine.server(server));
+    forged.engine.receive(seen);
+    await forged.drain();
+    expect(forged.closed).toMatchObject({ kind: "error", alertSent: "decrypt_error" });
+    expectResumed(await open(client13({ sessionStore: kept }), server), true);
+  });
+
+  test("makes a full handshake when another one has taken the session meanwhile", async () => {
+    const store = new OpenStore();
+    const take = store.take.bind(store);
+    const server = server13({ sessionTickets: "stored", ticketCount: 1, sessionStore: store });
+    const client = client13();
+    await open(client, server);
+    store.take = (key) => (take(key), null);
+    expectResumed(await open(client, server), false);
   });
 
   test("whose sessions are sealed takes a ticket again, as it keeps nothing", async () => {

@@ -92,8 +92,8 @@ const clientCredential = await toyCredential("client");
 
 const CASES = [
   { version: "TLSv1.3", resumed: false, parks: { client: 5, server: 4 } },
-  // The store, the key, the secret; the setup, the store, the secret.
-  { version: "TLSv1.3", resumed: true, parks: { client: 3, server: 3 } },
+  // The store, the key, the secret; the setup, the store twice, the secret.
+  { version: "TLSv1.3", resumed: true, parks: { client: 3, server: 4 } },
   // The store, the server's proof, the credential, the keys, its signature; the setup, the keys, its signature, the secret, the client's proof.
   { version: "TLSv1.2", resumed: false, parks: { client: 5, server: 5 } },
   // The store; the setup and the store.

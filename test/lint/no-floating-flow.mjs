@@ -13,6 +13,7 @@ export const FLOWS = [
   "checkHelloRetryRequest",
   "choosePsk",
   "chooseSetup",
+  "claimPsk",
   "clientCredentials",
   "clientHandshake",
   "clientHandshake12",
