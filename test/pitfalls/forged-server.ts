@@ -3,7 +3,6 @@ import { nobleProvider } from "../../src/crypto/noble.ts";
 import { type ClientConfig, ProtocolVersion, TlsEngine } from "../../src/index.ts";
 import { decodeHandshake, type HandshakeBody, type HandshakeName } from "../../src/messages/handshake.ts";
 import { type ClientHello, HELLO_RETRY_REQUEST_RANDOM } from "../../src/messages/handshake13.ts";
-import { EarlySecret } from "../../src/schedule/tls13.ts";
 import { answered, type Change, forge, present } from "../support/forger.ts";
 import { certificateBody, Forger13, type Forger13Options, signTranscript } from "../support/forger13.ts";
 
@@ -16,22 +15,34 @@ export type ServerStep =
   | "certificateVerify"
   | "finished";
 
+/** What a {@link ForgedServer} is made with. */
+export interface ForgedServerOptions extends Forger13Options {
+  readonly asksForCertificate?: boolean;
+  /** The PSK that it takes, in place of certificates. */
+  readonly psk?: {
+    readonly key: Uint8Array;
+    /** Default: 0. */
+    readonly index?: number;
+    /** Without a key exchange. */
+    readonly withoutShare?: true;
+  };
+}
+
 /** A server for a client engine. */
 export class ForgedServer extends Forger13 {
   /** The last ClientHello of the engine. */
   clientHello!: ClientHello;
   readonly #asksForCertificate: boolean;
+  readonly #psk: ForgedServerOptions["psk"];
   #next: ServerStep | "nothing" = "serverHello";
 
   constructor(
     config: ClientConfig,
-    {
-      asksForCertificate = false,
-      ...options
-    }: Forger13Options & { readonly asksForCertificate?: boolean } = {},
+    { asksForCertificate = false, psk, ...options }: ForgedServerOptions = {},
   ) {
     super(TlsEngine.client(config), options);
     this.#asksForCertificate = asksForCertificate;
+    this.#psk = psk;
     this.pump();
   }
 
@@ -67,6 +78,7 @@ export class ForgedServer extends Forger13 {
 
   serverHello(change: Change<"server_hello"> = {}): void {
     const { suite, group, clientHello, transcript } = this;
+    const psk = this.#psk;
     const theirs = clientHello.extensions.keyShare?.find((entry) => entry.group === group.id)?.keyExchange;
     // Without a share of the client there is no secret; it will not come to that.
     const own =
@@ -84,12 +96,14 @@ export class ForgedServer extends Forger13 {
         legacyCompressionMethod: 0,
         extensions: {
           supportedVersions: ProtocolVersion["TLSv1.3"],
-          keyShare: { group: group.id, keyExchange: own.keyExchange },
+          ...(psk?.withoutShare !== true && { keyShare: { group: group.id, keyExchange: own.keyExchange } }),
+          ...(psk !== undefined && { preSharedKey: psk.index ?? 0 }),
         },
       },
       change,
     );
-    this.handshake = new EarlySecret(suite.hash).handshake(own.sharedSecret, transcript.digest());
+    const sharedSecret = psk?.withoutShare === true ? undefined : own.sharedSecret;
+    this.handshake = this.earlySecret(psk?.key).handshake(sharedSecret, transcript.digest());
     this.openBy(this.handshake.clientTraffic);
     this.#next = "encryptedExtensions";
     this.sendHandshake(message);
@@ -97,7 +111,8 @@ export class ForgedServer extends Forger13 {
   }
 
   encryptedExtensions(change: Change<"encrypted_extensions"> = {}): void {
-    this.#next = this.#asksForCertificate ? "certificateRequest" : "certificate";
+    const withCertificates = this.#asksForCertificate ? "certificateRequest" : "certificate";
+    this.#next = this.#psk === undefined ? withCertificates : "finished";
     this.sendHandshake(this.record("encrypted_extensions", { extensions: {} }, change));
   }
 
@@ -135,6 +150,11 @@ export class ForgedServer extends Forger13 {
     this.protectBy(this.ownTraffic);
   }
 
+  /** The PSK of a ticket. */
+  pskOf(ticketNonce: Uint8Array = Uint8Array.of(0)): Uint8Array {
+    return present(this.resumption).preSharedKey(ticketNonce);
+  }
+
   newSessionTicket(change: Change<"new_session_ticket"> = {}): void {
     const body = {
       ticketLifetime: 7200,
@@ -156,5 +176,6 @@ export class ForgedServer extends Forger13 {
       this.openBy(this.peerTraffic);
     }
     this.transcript.add(raw);
+    if (name === "finished") this.resumption = present(this.main).resumption(this.transcript.digest());
   }
 }

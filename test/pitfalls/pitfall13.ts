@@ -8,22 +8,21 @@ import {
   type ServerOptions,
 } from "../../src/index.ts";
 import { seededRandom } from "../support/forger.ts";
-import type { Forger13Options } from "../support/forger13.ts";
-import { ForgedClient } from "./forged-client.ts";
-import { ForgedServer } from "./forged-server.ts";
+import { ForgedClient, type ForgedClientOptions } from "./forged-client.ts";
+import { ForgedServer, type ForgedServerOptions } from "./forged-server.ts";
 import { spkiOf, testCredential, testKey } from "./leaf-certificate.ts";
 import { pitfallMakers, type PitfallMakers } from "./pitfall.ts";
 
 /** What a client engine and its forged server differ in from the usual. */
 export interface ClientSetup {
   readonly config?: Partial<ClientOptions>;
-  readonly forger?: ConstructorParameters<typeof ForgedServer>[1];
+  readonly forger?: ForgedServerOptions;
 }
 
 /** What a server engine and its forged client differ in from the usual. */
 export interface ServerSetup {
   readonly config?: Partial<ServerOptions>;
-  readonly forger?: Forger13Options;
+  readonly forger?: ForgedClientOptions;
 }
 
 const SEED = 0x5eed;

@@ -19,6 +19,10 @@ import { rows37To39 } from "./rows-37-39.ts";
 import { rows40To46 } from "./rows-40-46.ts";
 import { rows47To51 } from "./rows-47-51.ts";
 import { rowsOfChains } from "./rows-chains.ts";
+import { rowsPskClient } from "./rows13-psk-client.ts";
+import { rowsPskClientTickets } from "./rows13-psk-client-tickets.ts";
+import { rowsPskHellos } from "./rows13-psk-hellos.ts";
+import { rowsPskTickets } from "./rows13-psk-tickets.ts";
 import { tls12Rows1To6 } from "./rows12-01-06.ts";
 import { tls12Rows7To8 } from "./rows12-07-08.ts";
 import { tls12Rows9 } from "./rows12-09.ts";
@@ -60,6 +64,10 @@ const pitfalls13 = [
   ...rowsOfChains,
   ...rows40To46,
   ...rows47To51,
+  ...rowsPskClient,
+  ...rowsPskClientTickets,
+  ...rowsPskHellos,
+  ...rowsPskTickets,
 ];
 
 const pitfalls12 = [
@@ -118,7 +126,6 @@ const ONE_ROLE: ReadonlyMap<number, "client" | "server"> = new Map([
   [32, "server"], // ClientHello
   [41, "server"], // ClientHello
   [42, "client"], // ServerHello
-  [44, "client"], // NewSessionTicket
   [45, "server"], // the second ClientHello
 ]);
 
@@ -129,7 +136,6 @@ const ONE_VERSION: ReadonlyMap<number, TlsVersion> = new Map([
   [32, "TLSv1.3"], // key_share
   [41, "TLSv1.3"], // pre_shared_key
   [42, "TLSv1.3"], // pre_shared_key
-  [43, "TLSv1.2"], // in TLS 1.3 sessions are not resumed yet
   [45, "TLSv1.3"], // early data
   [46, "TLSv1.3"], // early data
 ]);

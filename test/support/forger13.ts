@@ -1,11 +1,17 @@
 import { concatBytes } from "../../src/bytes.ts";
 import type { Tls13CipherSuite } from "../../src/crypto/provider.ts";
 import { TLS_AES_128_GCM_SHA256 } from "../../src/crypto/suites.ts";
+import type { PskKind } from "../../src/handshake/psk.ts";
 import type { Credential, TlsEngine } from "../../src/index.ts";
 import { type HandshakeBody, type HandshakeName, handshakeName } from "../../src/messages/handshake.ts";
 import { ReadProtection13 } from "../../src/record/protection.ts";
 import { certificateVerifyContent } from "../../src/schedule/certificate-verify.ts";
-import type { HandshakeSecret, MainSecret } from "../../src/schedule/tls13.ts";
+import {
+  EarlySecret,
+  type HandshakeSecret,
+  type MainSecret,
+  type ResumptionSecret,
+} from "../../src/schedule/tls13.ts";
 import type { TrafficSecret } from "../../src/schedule/traffic.ts";
 import {
   answered,
@@ -23,6 +29,15 @@ export interface Forger13Options extends ForgerOptions {
   readonly suite?: Tls13CipherSuite;
 }
 
+/** A pre-shared key as the peer of an engine has it. */
+export interface ForgedPsk {
+  readonly kind: PskKind;
+  readonly identity: Uint8Array;
+  readonly key: Uint8Array;
+  /** What a client shows as `obfuscated_ticket_age`. Default: 0. */
+  readonly shownAge?: number;
+}
+
 /** A forger that speaks TLS 1.3. */
 export abstract class Forger13 extends Forger {
   readonly suite: Tls13CipherSuite;
@@ -30,6 +45,8 @@ export abstract class Forger13 extends Forger {
   padding = 0;
   handshake: HandshakeSecret | undefined;
   main: MainSecret | undefined;
+  /** What the PSKs of tickets come from; it is there when the client's Finished is. */
+  protected resumption: ResumptionSecret | undefined;
   /** What the forger writes under, behind its Finished. */
   protected ownTraffic: TrafficSecret | undefined;
   /** What the engine writes under, behind its Finished. */
@@ -55,6 +72,11 @@ export abstract class Forger13 extends Forger {
     this.sendHandshake(concatBytes(raw, tail));
     this.ownTraffic = present(this.ownTraffic).next();
     this.protectBy(this.ownTraffic);
+  }
+
+  /** The stage that a PSK leads to, or none. */
+  protected earlySecret(key: Uint8Array | undefined): EarlySecret {
+    return new EarlySecret(this.suite.hash, key?.slice());
   }
 
   protected protectBy(secret: TrafficSecret): void {
