@@ -19,6 +19,9 @@ import { rows37To39 } from "./rows-37-39.ts";
 import { rows40To46 } from "./rows-40-46.ts";
 import { rows47To51 } from "./rows-47-51.ts";
 import { rowsOfChains } from "./rows-chains.ts";
+import { rowsOfAnsweredEarlyData } from "./rows-early-data-answered.ts";
+import { rowsOfRejectedEarlyData } from "./rows-early-data-rejected.ts";
+import { rowsOfTakenEarlyData } from "./rows-early-data-taken.ts";
 import { tls12Rows1To6 } from "./rows12-01-06.ts";
 import { tls12Rows7To8 } from "./rows12-07-08.ts";
 import { tls12Rows9 } from "./rows12-09.ts";
@@ -60,6 +63,9 @@ const pitfalls13 = [
   ...rowsOfChains,
   ...rows40To46,
   ...rows47To51,
+  ...rowsOfRejectedEarlyData,
+  ...rowsOfTakenEarlyData,
+  ...rowsOfAnsweredEarlyData,
 ];
 
 const pitfalls12 = [
@@ -118,8 +124,6 @@ const ONE_ROLE: ReadonlyMap<number, "client" | "server"> = new Map([
   [32, "server"], // ClientHello
   [41, "server"], // ClientHello
   [42, "client"], // ServerHello
-  [44, "client"], // NewSessionTicket
-  [45, "server"], // the second ClientHello
 ]);
 
 /** Rows that ask something of one version only; all others have tests in each. */
