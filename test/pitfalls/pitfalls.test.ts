@@ -23,6 +23,9 @@ import { rowsPskClient } from "./rows13-psk-client.ts";
 import { rowsPskClientTickets } from "./rows13-psk-client-tickets.ts";
 import { rowsPskHellos } from "./rows13-psk-hellos.ts";
 import { rowsPskTickets } from "./rows13-psk-tickets.ts";
+import { rowsOfAnsweredEarlyData } from "./rows-early-data-answered.ts";
+import { rowsOfRejectedEarlyData } from "./rows-early-data-rejected.ts";
+import { rowsOfTakenEarlyData } from "./rows-early-data-taken.ts";
 import { tls12Rows1To6 } from "./rows12-01-06.ts";
 import { tls12Rows7To8 } from "./rows12-07-08.ts";
 import { tls12Rows9 } from "./rows12-09.ts";
@@ -68,6 +71,9 @@ const pitfalls13 = [
   ...rowsPskClientTickets,
   ...rowsPskHellos,
   ...rowsPskTickets,
+  ...rowsOfRejectedEarlyData,
+  ...rowsOfTakenEarlyData,
+  ...rowsOfAnsweredEarlyData,
 ];
 
 const pitfalls12 = [
@@ -126,7 +132,6 @@ const ONE_ROLE: ReadonlyMap<number, "client" | "server"> = new Map([
   [32, "server"], // ClientHello
   [41, "server"], // ClientHello
   [42, "client"], // ServerHello
-  [45, "server"], // the second ClientHello
 ]);
 
 /** Rows that ask something of one version only; all others have tests in each. */

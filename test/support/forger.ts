@@ -75,7 +75,7 @@ export abstract class Forger {
   fragment: (content: Uint8Array) => readonly Uint8Array[] = (content) => [content];
   /** Whether the engine's Finished was what the transcript asks for; undefined before it. */
   isPeerFinishedGood: boolean | undefined;
-  protected readonly reader = new RecordLayer({ limits: UNLIMITED });
+  protected reader = new RecordLayer({ limits: UNLIMITED });
   readonly #joiner = new HandshakeJoiner(2 ** 24 - 1);
   #held: Uint8Array[] | undefined;
 
@@ -153,6 +153,13 @@ export abstract class Forger {
       if (type === ContentType.handshake) this.#readHandshake(fragment);
       if (type === ContentType.change_cipher_spec) this.receiveChangeCipherSpec();
     }
+  }
+
+  /** What the engine sends from here on is not protected. */
+  protected openPlaintext(): void {
+    const { changeCipherSpecPolicy } = this.reader;
+    this.reader = new RecordLayer({ limits: UNLIMITED });
+    this.reader.changeCipherSpecPolicy = changeCipherSpecPolicy;
   }
 
   /** A message as it would be sent; it is in the transcript, and nowhere else. */

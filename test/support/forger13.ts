@@ -83,9 +83,10 @@ export abstract class Forger13 extends Forger {
     this.#sealer = new RecordSealer(this.suite, secret);
   }
 
-  protected openBy(secret: TrafficSecret): void {
+  /** @param suite that of early data may be another one than the handshake's. */
+  protected openBy(secret: TrafficSecret, suite: Tls13CipherSuite = this.suite): void {
     // The engine may fail before it has keys, and says so without them.
-    this.reader.protectReads(new ReadProtection13(this.suite, secret.trafficKeys(this.suite.aead)), {
+    this.reader.protectReads(new ReadProtection13(suite, secret.trafficKeys(suite.aead)), {
       plaintextAlertAllowed: true,
     });
   }
