@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { connectionFromSocket } from "../../src/adapters/node/connect.ts";
+import { connectionFromSocket, openConnection } from "../../src/adapters/node/connect.ts";
+import { startServer } from "../../src/adapters/node/server.ts";
 import { latin1 } from "../../src/bytes.ts";
 import {
   type ClientAuth,
@@ -250,6 +251,47 @@ describe("unwrap()", () => {
     await expect(client.unwrap()).rejects.toThrow(TypeError);
     server.abort();
   });
+});
+
+test("connections that have TLS from the first byte have them too", async () => {
+  const served: unknown[] = [];
+  const listener = await startServer(
+    async (connection) => {
+      served.push(connection.channelBinding("tls-exporter"));
+      const peer = await connection.requestClientCertificate(required);
+      connection.write(`${peer.kind}\n`);
+      served.push(connection.info?.peer);
+    },
+    { port: 0, host: "127.0.0.1", tls: configs.server },
+  );
+  const client = await openConnection({ port: listener.port, host: "127.0.0.1", tls: configs.client });
+  expect(await client.readLine()).toBe("verified");
+  expect(served).toEqual([
+    client.channelBinding("tls-exporter"),
+    { kind: "verified", chain: [own.der], path: null },
+  ]);
+  await client.close();
+  await listener.close();
+});
+
+test("in TLS inside of TLS they are those of the inner one, and its unwrap() leads back to the outer one", async () => {
+  const { server, client, clientStream } = await securePair(configs);
+  const outer = client.channelBinding("tls-exporter");
+  await Promise.all([
+    server.startTls(configs.server, { insideTls: true }),
+    client.startTls(configs.client, { insideTls: true }),
+  ]);
+  expect(client.channelBinding("tls-exporter")).toEqual(server.channelBinding("tls-exporter"));
+  expect(client.channelBinding("tls-exporter")).not.toEqual(outer);
+  expect((await server.requestClientCertificate(required)).kind).toBe("verified");
+  clientStream.cork();
+  const unwrapped = Promise.all([client.unwrap(), server.unwrap()]);
+  clientStream.uncork();
+  await unwrapped;
+  client.write("under the outer one\n");
+  expect(await server.readLine()).toBe("under the outer one");
+  client.abort();
+  server.abort();
 });
 
 test("connections over a stream that knows no TLS say so", async () => {

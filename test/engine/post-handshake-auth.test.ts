@@ -6,10 +6,12 @@ import {
   ConfigError,
   type Credential,
   type ServerOptions,
+  zlibCompression,
 } from "../../src/index.ts";
 import { ascii, latin1 } from "../../src/bytes.ts";
 import { toyClient, toyServer } from "../handshake/scenarios.ts";
 import { toyCredential } from "../handshake/toy-provider.ts";
+import { SeenMessages } from "../support/compression.ts";
 import { Pair } from "../support/pair.ts";
 
 const own = await toyCredential("client");
@@ -95,6 +97,27 @@ describe("a server that asks behind the handshake", () => {
     pair.server.engine.requestClientCertificate({ mode: "require", trust });
     await pair.run();
     expect(pair.client.closed).toMatchObject({ kind: "alert", alert: "access_denied" });
+  });
+
+  test("gets a certificate that is compressed, if both can", async () => {
+    const [leaf = new Uint8Array()] = own.certificateChain;
+    const clientCredential = { ...own, certificateChain: [leaf, leaf, leaf] };
+    for (const [offer, name] of [
+      [[zlibCompression()], "read compressed_certificate"],
+      [[], "read certificate"],
+    ] as const) {
+      const seen = new SeenMessages();
+      const pair = await open(
+        { clientCredential, certificateCompression: [zlibCompression()] },
+        { certificateCompression: offer, onMessage: seen.onMessage },
+      );
+      for (let i = 0; i < 2; i++) {
+        pair.server.engine.requestClientCertificate(anybody);
+        await pair.run();
+      }
+      expect(seen.certificates.slice(1)).toEqual([name, name]);
+      expect(pair.server.engine.info?.peer).toMatchObject({ chain: [leaf, leaf, leaf] });
+    }
   });
 
   test("waits for a policy and a key that answer late, while both sides write", async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { ascii, concatBytes } from "../../src/bytes.ts";
-import { ContentType } from "../../src/index.ts";
+import { ContentType, SignatureScheme } from "../../src/index.ts";
+import { encodeHandshake } from "../../src/messages/handshake.ts";
 import { foreign, MESSAGES } from "./foreign-messages.ts";
 import { machineOf } from "./machine.ts";
 import { pointsOf, type Scenario, sceneAt, sceneOf, walkOf } from "./scenarios.ts";
@@ -38,9 +39,11 @@ export function describeScenarios(scenarios: readonly Scenario[]): void {
         for (const name of machine.accepted(end.state, end.facts)) {
           if (name === "change_cipher_spec") throw new Error("TLS 1.3 waits for none");
           const scene = sceneAt(scenario, end);
-          scene.inject(foreign(name));
+          scene.inject(name === "certificate_request" ? LATE_REQUEST : foreign(name));
           expect(scene.closed, name).toEqual([]);
-          expect(scene.events.at(-1)?.type).toBe(name === "key_update" ? "key-update" : "session");
+          expect(scene.events.at(-1)?.type).toBe(EVENTS[name]);
+          // Certificate, CertificateVerify and Finished.
+          expect(scene.peer.laterMessages).toHaveLength(name === "certificate_request" ? 3 : 0);
         }
       });
 
@@ -69,6 +72,19 @@ export function describeScenarios(scenarios: readonly Scenario[]): void {
     },
   );
 }
+
+/** The request for a certificate that has a context: the one of a handshake has none. */
+const LATE_REQUEST = encodeHandshake("certificate_request", {
+  certificateRequestContext: Uint8Array.of(1),
+  extensions: { signatureAlgorithms: [SignatureScheme.ecdsa_secp256r1_sha256] },
+});
+
+/** What is reported last behind a message that follows the handshake. */
+const EVENTS: Readonly<Record<string, string>> = {
+  key_update: "key-update",
+  new_session_ticket: "session",
+  certificate_request: "handshake-complete",
+};
 
 /** RFC 8446 §5.1; a HelloRetryRequest changes no keys, but nothing may follow it before its answer. */
 const ENDS_ITS_RECORD: readonly string[] = [

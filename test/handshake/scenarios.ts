@@ -73,6 +73,13 @@ export const SCENARIOS: readonly Scenario[] = [
     server: retryingAskingServer,
     facts: { bothVersions },
   },
+  {
+    title: "client that may be asked for a certificate behind the handshake",
+    role: "client",
+    client: toyClient({ postHandshakeAuth: true, clientCredential }),
+    server: plainServer,
+    facts: { bothVersions, postHandshakeAuth: true },
+  },
   { title: "server", role: "server", client: plainClient, server: plainServer, facts: { bothVersions } },
   {
     title: "server that gets a certificate",
