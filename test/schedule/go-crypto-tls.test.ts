@@ -174,6 +174,7 @@ class Replay {
       case "tls12_server_hello":
       case "tls12_new_session_ticket":
       case "tls12_certificate":
+      case "tls12_raw_public_key":
       case "server_key_exchange":
       case "tls12_certificate_request":
       case "server_hello_done":
