@@ -30,6 +30,8 @@ export const clientHelloExtensions: readonly RawExtension[] = [
   raw(ExtensionType.signature_algorithms, [0, 2, 4, 3]),
   raw(ExtensionType.application_layer_protocol_negotiation, [0, 2, 1, 0x61]),
   raw(ExtensionType.signed_certificate_timestamp),
+  raw(ExtensionType.client_certificate_type, [1, 2]),
+  raw(ExtensionType.server_certificate_type, [1, 0]),
   raw(ExtensionType.padding, [0, 0]),
   raw(ExtensionType.compress_certificate, [2, 0, 1]),
   raw(ExtensionType.record_size_limit, [1, 0]),

@@ -47,6 +47,7 @@ export class EarlyClient extends Forger13 {
     const keys = new TicketKeys({ provider: nobleProvider(), random: seededRandom(3) });
     const state: ServerSession13 = {
       ...session,
+      peerCertificateType: "x509",
       role: "server",
       serverName: null,
       endPointBinding: new Uint8Array(),

@@ -58,6 +58,7 @@ export class EarlyServer extends Forger13 {
     const client = clientConfig({ sessionStore, ...config });
     const state: ClientSession13 = {
       ...session,
+      peerCertificateType: "x509",
       role: "client",
       ticket: Uint8Array.of(1, 2, 3),
       serverName: SERVER_NAME,

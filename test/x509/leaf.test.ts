@@ -53,6 +53,7 @@ describe("kinds of keys", () => {
     const subjectPublicKeyInfo = spkiOf(testKey(keyType));
     const der = leafCertificate(subjectPublicKeyInfo);
     expect(readLeaf(der)).toEqual({
+      certificateType: "x509",
       certificate: decodeCertificate(der),
       der,
       subjectPublicKeyInfo,
