@@ -268,7 +268,7 @@ test("connections that have TLS from the first byte have them too", async () => 
   expect(await client.readLine()).toBe("verified");
   expect(served).toEqual([
     client.channelBinding("tls-exporter"),
-    { kind: "verified", chain: [own.der], path: null },
+    { kind: "verified", certificateType: "x509", chain: [own.der], path: null },
   ]);
   await client.close();
   await listener.close();

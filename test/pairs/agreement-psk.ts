@@ -64,6 +64,7 @@ async function expectInfo(row: RowPsk, i: number, { client, server }: Connection
   const byPsk = { kind: "psk", identity: hex(psk?.identity ?? new Uint8Array()) };
   const verified = async (role: "client" | "server", keyType: TestKeyType): Promise<unknown> => ({
     kind: "verified",
+    certificateType: "x509",
     chain: [hex((await certificateOf(role, keyType)).der)],
     path: null,
   });

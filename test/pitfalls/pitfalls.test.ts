@@ -1,6 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { expect, test } from "vitest";
 
 import type { TlsVersion } from "../../src/index.ts";
@@ -109,19 +106,6 @@ const pitfalls = [...pitfalls13, ...pitfalls12];
 testPitfalls("TLSv1.3", pitfalls13);
 testPitfalls("TLSv1.2", pitfalls12);
 
-/** A row, or a part of one, that belongs to an issue that is still open: 4 sessions of TLS 1.3 and early data. */
-interface OutOfScope {
-  readonly row: number;
-  readonly part: string;
-  readonly reason: string;
-  readonly issue: number;
-}
-
-// The shape is checked by the last test.
-const outOfScope = JSON.parse(
-  readFileSync(join(import.meta.dirname, "out-of-scope.json"), "utf8"),
-) as readonly OutOfScope[];
-
 const ALL_ROWS = Array.from({ length: 51 }, (_, index) => index + 1);
 
 /** Rows that ask something of one role only; all others have tests with an engine of each. */
@@ -181,15 +165,4 @@ test("no two tests of a row have the same name", () => {
     ...pitfalls12.map((pitfall) => testName("TLSv1.2", pitfall)),
   ];
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
-});
-
-test("what is out of scope says which part of which row, why, and whose it is", () => {
-  expect(outOfScope.length).toBeGreaterThan(0);
-  for (const entry of outOfScope) {
-    expect(Object.keys(entry)).toEqual(["row", "part", "reason", "issue"]);
-    expect(ALL_ROWS).toContain(entry.row);
-    expect(entry.part).toMatch(/\w{3}/);
-    expect(entry.reason).toMatch(/\w{3}/);
-    expect(entry.issue).toBe(4);
-  }
 });
