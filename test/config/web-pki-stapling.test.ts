@@ -10,7 +10,7 @@ import { refusalOf, verdictOf } from "./web-pki-verdicts.ts";
 describe("stapling", () => {
   const good = stapleOf(server);
   const forRevoked = stapleOf(server, { certStatus: revoked() });
-  const byNobody = forRevoked.with(-1, (forRevoked.at(-1) ?? 0) ^ 1);
+  const byNobody = forRevoked.with(forRevoked.length - 1, (forRevoked.at(-1) ?? 0) ^ 1);
   const outdated = stapleOf(stapler, { nextUpdate: overNextUpdate() });
   const of = (leaf: Issued, ocspResponse: Uint8Array | null) =>
     presented([leaf, authority], { ocspResponse });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, type TestContext } from "vitest";
 import { buildPackage, Program } from "./program.ts";
+import { missingRedis, RedisServer } from "./redis-server.ts";
 
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
@@ -150,3 +151,20 @@ test("example 6: an authority of its own vouches for a server and a client", asy
     "Received: Hello CN=alice@example.org, verified, vouched for by CN=Example Authority",
   );
 });
+
+test.skipIf(missingRedis !== undefined)(
+  `example 7: of two server processes on one Redis, one takes recorded early data, once${missingRedis === undefined ? "" : ` (${missingRedis})`}`,
+  async () => {
+    const redis = await RedisServer.start();
+    try {
+      const output = await run("examples/7-replay-store-redis.mjs", String(redis.port));
+      expect(output.split("\n")).toEqual([
+        expect.stringMatching(/^Server 1 of 2 was sent it 4 times, and took \[("PAY 10")?\]$/),
+        expect.stringMatching(/^Server 2 of 2 was sent it 4 times, and took \[("PAY 10")?\]$/),
+      ]);
+      expect(output.match(/PAY 10/g)).toHaveLength(1);
+    } finally {
+      await redis.stop();
+    }
+  },
+);

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import {
   type AlertName,
   type ClientConfig,
+  type ClientStartOptions,
   type CloseReason,
   type ConnectionInfo,
   NEED_DATA,
@@ -16,7 +17,7 @@ import { Changes, type Scope } from "./waiting.ts";
 /** A TlsEngine on a stream of Node, with what it has reported. It is as small as a driver can be, and has no timers. */
 export class Driver {
   readonly engine: TlsEngine;
-  /** Every event but `data`, whose bytes are in {@link received}. */
+  /** Every event but `data`, whose bytes are in {@link received}; those of `early-data` are copies. */
   readonly events: TlsEvent[] = [];
   readonly #stream: Duplex;
   readonly #changes = new Changes();
@@ -50,6 +51,16 @@ export class Driver {
 
   get receivedLength(): number {
     return this.#receivedLength;
+  }
+
+  /** Early data that was received, as Latin-1. */
+  get early(): string {
+    return Buffer.concat(this.eventsOf("early-data").map(({ data }) => data)).toString("latin1");
+  }
+
+  /** Early data that has come back, as Latin-1. */
+  get rejected(): string {
+    return Buffer.concat(this.eventsOf("early-data-rejected").map(({ data }) => data)).toString("latin1");
   }
 
   get info(): ConnectionInfo {
@@ -160,7 +171,7 @@ export class Driver {
         });
         break;
       } else {
-        this.events.push(event);
+        this.events.push(event.type === "early-data" ? { ...event, data: event.data.slice() } : event);
       }
     }
     const output = this.engine.takeOutput();
@@ -196,11 +207,16 @@ export function describeClose(how: CloseReason): string {
 }
 
 /** Connects to a port of this machine. Without a config the connection starts in plaintext. */
-export async function connect(scope: Scope, port: number, config?: ClientConfig): Promise<Driver> {
+export async function connect(
+  scope: Scope,
+  port: number,
+  config?: ClientConfig,
+  start: ClientStartOptions = {},
+): Promise<Driver> {
   const socket = net.connect({ host: "127.0.0.1", port });
   scope.onClose(() => socket.destroy());
   await once(socket, "connect");
-  return new Driver(config === undefined ? new TlsEngine() : TlsEngine.client(config), socket);
+  return new Driver(config === undefined ? new TlsEngine() : TlsEngine.client(config, start), socket);
 }
 
 /** A listener of ours on a port of this machine. */
@@ -210,13 +226,14 @@ export interface Listener {
   readonly accept: () => Promise<Driver>;
 }
 
-/** Listens on a free port. Without a config connections start in plaintext. */
-export async function listen(scope: Scope, config?: ServerConfig): Promise<Listener> {
+/** Listens on a free port. Without a config connections start in plaintext; with a function, each has the one that it gives. */
+export async function listen(scope: Scope, config?: ServerConfig | (() => ServerConfig)): Promise<Listener> {
   const accepted: Driver[] = [];
   const changes = new Changes();
   const server = net.createServer((socket) => {
     scope.onClose(() => socket.destroy());
-    accepted.push(new Driver(config === undefined ? new TlsEngine() : TlsEngine.server(config), socket));
+    const own = typeof config === "function" ? config() : config;
+    accepted.push(new Driver(own === undefined ? new TlsEngine() : TlsEngine.server(own), socket));
     changes.announce();
   });
   scope.onClose(() => server.close());
