@@ -166,7 +166,7 @@ describe("ServerConfig", () => {
       expectConfigError(() => new ServerConfig(options), {
         option: "sessionTickets",
         value,
-        allowed: "true, false, or TicketKeys",
+        allowed: "true, false, stored, or TicketKeys",
       });
     }
   });
