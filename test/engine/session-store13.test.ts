@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { ascii, hex, latin1 } from "../../src/bytes.ts";
+import { decodeSession13, encodeSession13 } from "../../src/handshake/session13.ts";
 import { type Awaitable, NEED_DATA, type SessionStore, TlsEngine } from "../../src/index.ts";
 import { RUN_SEED, Seeded } from "../pairs/seeded.ts";
 import { End, Pair } from "../support/pair.ts";
@@ -218,6 +219,33 @@ describe.each(["client", "server"] as const)("a %s of TLS 1.3 whose store", (rol
     expect(outcomes).toContain("resumed false");
   });
 });
+
+test.each(["client", "server"] as const)(
+  "a %s takes no session of the other side, whose certificates are its own, though everything else agrees",
+  async (role) => {
+    const store = new OpenStore();
+    const { client, server } = configsWith(role, store);
+    const asking = server.with({
+      clientAuth: { mode: "request", dangerouslyAcceptAnyCertificate: true },
+      sessionStore: server.settings.sessionStore,
+      sessionTickets: server.ticketKeys ?? "stored",
+    });
+    await open(client, asking);
+    store.change((bytes) => {
+      const session = decodeSession13(bytes);
+      if (session === null) throw new Error("no session");
+      const peerChain = server.credentials[0]?.certificateChain ?? [];
+      const other =
+        session.role === "client"
+          ? { ...session, role: "server" as const, endPointBinding: new Uint8Array() }
+          : { ...session, role: "client" as const, ticket: new Uint8Array(32) };
+      return encodeSession13({ ...other, peerChain });
+    });
+    const pair = await open(client, asking);
+    expectResumed(pair, false);
+    expect(pair.server.engine.info?.peer).toEqual({ kind: "none" });
+  },
+);
 
 describe("an answer of the store that comes late", () => {
   test.each(["client", "server"] as const)("parks the handshake of a %s until it is there", async (role) => {
