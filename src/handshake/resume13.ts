@@ -211,7 +211,8 @@ function* externalFor(
 ): Flow<Psk | undefined> {
   if (findPsk === undefined || clientAuth.mode === "require") return undefined;
   const external = yield* settle(findPsk(identity.slice()));
-  if (external === null) return undefined;
+  // What a Map has not got is undefined, for a hook without types.
+  if (external === null || external === undefined) return undefined;
   if (!equalBytes(checkExternalPsk("findPsk", external).identity, identity))
     throw new TypeError("findPsk answered with a PSK of another identity than it was asked for");
   return pskOf(settings, external, io);
