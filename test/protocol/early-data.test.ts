@@ -4,8 +4,10 @@ import {
   type ClientConfig,
   ConfigError,
   MemoryReplayStore,
+  type ReplayStore,
   PeerAlert,
   type ServerConfig,
+  TimeoutError,
   TlsEngine,
   type TlsProtocolOptions,
   upgrade,
@@ -48,10 +50,17 @@ async function acquainted(): Promise<Sides> {
   return { clientConfig, serverConfig };
 }
 
+/** The same server with another replay store. */
+function withStore({ clientConfig, serverConfig }: Sides, take: ReplayStore["take"]): Sides {
+  const { ticketKeys } = serverConfig;
+  if (ticketKeys === null) throw new Error("the server has no ticket keys");
+  const earlyData = { maxBytes: 40_000, replayStore: { take } };
+  return { clientConfig, serverConfig: serverConfig.with({ sessionTickets: ticketKeys, earlyData }) };
+}
+
 /** The same server, which takes no early data this time. */
-function rejecting({ clientConfig, serverConfig }: Sides): Sides {
-  const replayStore = { take: () => false };
-  return { clientConfig, serverConfig: serverConfig.with({ earlyData: { maxBytes: 40_000, replayStore } }) };
+function rejecting(sides: Sides): Sides {
+  return withStore(sides, () => false);
 }
 
 /** A pair that starts with early data, and what becomes of that. Applications write it down among their calls. */
@@ -127,6 +136,7 @@ describe("a TlsProtocol with early data", () => {
     expect(client.app.calls).toEqual(["connectionMade", "rejected 14", "dataReceived 9"]);
     expect(server.app.calls).toEqual(["connectionMade", "dataReceived 14"]);
     expect([server.app.text, early, back]).toEqual([QUESTION, [], []]);
+    expect(await server.tls.handshake).toMatchObject({ resumed: true, earlyDataAccepted: false });
   });
 
   test("gives it back when there was no session to send it with", async () => {
@@ -187,6 +197,32 @@ describe("a TlsProtocol with early data", () => {
     expect(server.app.calls).toEqual(["early 14"]);
     await expect(server.tls.handshake).rejects.toThrow("the transport ended during the handshake");
     expect(client.app.calls).toEqual([]);
+  });
+
+  test("waits for a replay store no longer than for the handshake", async () => {
+    const never = new Promise<boolean>(() => undefined);
+    const sides = withStore(await acquainted(), () => never);
+    const { link, clock, server, client, open, early } = await earlyPair(sides);
+    open();
+    link.run();
+    clock.advance(59_999);
+    expect(server.tls.state).toBe("DO_HANDSHAKE");
+    clock.advance(1);
+    await expect(server.tls.handshake).rejects.toBeInstanceOf(TimeoutError);
+    await expect(client.tls.handshake).rejects.toBeInstanceOf(TimeoutError);
+    expect(early).toEqual([]);
+  });
+
+  test("starts behind unread bytes, as wrap() takes them", async () => {
+    const sides = await acquainted();
+    const { link, client, server, open, early } = await earlyPair(sides, undefined, {
+      client: { unread: new Uint8Array() },
+      server: { unread: new Uint8Array() },
+    });
+    open();
+    link.run();
+    expect(textOf(early)).toBe(QUESTION);
+    for (const { tls } of [client, server]) expect((await tls.handshake).earlyDataAccepted).toBe(true);
   });
 
   test("ends the connection when a callback throws: what it was to take may be lost", async () => {
