@@ -20,6 +20,9 @@ import type { PostHandshakeEvents, TrafficKeys } from "./post.ts";
 /** A client authentication that asks at all. */
 export type RequestingClientAuth = Exclude<ClientAuth, { readonly mode: "none" }>;
 
+/** In one connection: contexts are remembered, so that none comes twice. */
+const MAX_REQUESTS = 256;
+
 /** A client's answers to requests for its certificate behind the handshake. RFC 8446 §4.6.2. */
 export class CertificateAnswers {
   /** Whether the server may ask. */
@@ -46,7 +49,7 @@ export class CertificateAnswers {
    * Sends Certificate, CertificateVerify and Finished, or an empty Certificate and Finished: all at once when the last of them is made, as
    * nothing may stand between them.
    *
-   * @throws {TlsAlert} illegal_parameter for a context that is empty or was there before; missing_extension.
+   * @throws {TlsAlert} illegal_parameter for a context that is empty or was there before; missing_extension; unexpected_message for too many.
    */
   *answerRequest(
     { body, raw }: Received<"certificate_request">,
@@ -60,6 +63,11 @@ export class CertificateAnswers {
         `CertificateRequest has ${context === "" ? "no context" : "the context of an earlier one"}`,
       );
     }
+    if (this.#contexts.size === MAX_REQUESTS)
+      throw new TlsAlert(
+        "unexpected_message",
+        `the server asks for a certificate more than ${MAX_REQUESTS} times`,
+      );
     this.#contexts.add(context);
     if (body.extensions.signatureAlgorithms === undefined)
       throw new TlsAlert("missing_extension", "CertificateRequest holds no signature_algorithms");

@@ -159,3 +159,15 @@ test("a client whose direction is closed does not answer", async () => {
   expect(pair.server.closed).toEqual({ kind: "clean" });
   expect(pair.client.closed).toBeUndefined();
 });
+
+test("a client is asked 256 times at most, whatever comes in between", async () => {
+  const pair = await open({ clientCredential: [] });
+  for (let i = 0; i < 257; i++) {
+    expect(pair.client.closed).toBeUndefined();
+    pair.server.engine.requestClientCertificate(requested);
+    pair.server.engine.write(ascii("data"));
+    pair.client.engine.write(ascii("data"));
+    await pair.run();
+  }
+  expect(pair.client.closed).toMatchObject({ kind: "error", alertSent: "unexpected_message" });
+});
