@@ -20,7 +20,7 @@ const [redisPort] = process.argv.slice(2);
 const host = "127.0.0.1";
 const provider = nobleProvider();
 if (process.send === undefined) await main();
-else process.once("message", serve);
+else process.once("message", (message) => void serve(message));
 
 /** A server process: says on which port it listens, and what it has taken when it is asked. */
 async function serve({ certificateChain, key, ticketKeys }) {
