@@ -26,6 +26,8 @@ export interface EarlyClientSetup {
   readonly forger?: Forger13Options;
   /** The age that the client shows, in milliseconds. Default: that of the ticket. */
   readonly shownAgeMs?: number;
+  /** Offers a PSK in front of the session's that the engine does not know. */
+  readonly isSecond?: boolean;
 }
 
 /** A client that resumes a session with early data. What it sends in between is under early keys, if the engine takes it. */
@@ -36,14 +38,21 @@ export class EarlyClient extends Forger13 {
   isTaken: boolean | undefined;
   earlyExporter: ExporterSecret | undefined;
   earlyTraffic: TrafficSecret | undefined;
-  readonly #psk: Psk;
+  /** In the order in which they are offered; early data is for the first. */
+  readonly #psks: readonly Psk[];
   readonly #share: OwnKeyShare;
   #isSaid = false;
   #isFinished = false;
   /** Whether what it sends is early data, as far as it has said no other. */
   #isEarly = true;
 
-  constructor({ config = {}, session: changes = {}, forger = {}, shownAgeMs = 5000 }: EarlyClientSetup = {}) {
+  constructor({
+    config = {},
+    session: changes = {},
+    forger = {},
+    shownAgeMs = 5000,
+    isSecond = false,
+  }: EarlyClientSetup = {}) {
     const keys = new TicketKeys({ provider: nobleProvider(), random: seededRandom(3) });
     const state: ServerSession13 = {
       ...session,
@@ -62,7 +71,9 @@ export class EarlyClient extends Forger13 {
       ...config,
     });
     super(TlsEngine.server(server), forger);
-    this.#psk = pskOf(this.suite, ticket, state.preSharedKey);
+    const known = pskOf(this.suite, ticket, state.preSharedKey);
+    const unknown = pskOf(this.suite, this.random(100), this.random(32));
+    this.#psks = isSecond ? [unknown, known] : [known];
     this.#share = answered(this.group.generate(this.random));
     this.hello = {
       legacyVersion: ProtocolVersion["TLSv1.2"],
@@ -78,8 +89,11 @@ export class EarlyClient extends Forger13 {
         keyShare: [{ group: this.group.id, keyExchange: this.#share.keyExchange }],
         earlyData: true,
         preSharedKey: {
-          identities: [{ identity: ticket, obfuscatedTicketAge: (shownAgeMs + state.ageAdd) % 2 ** 32 }],
-          binders: [new Uint8Array(32)],
+          identities: this.#psks.map(({ identity }) => ({
+            identity,
+            obfuscatedTicketAge: (shownAgeMs + state.ageAdd) % 2 ** 32,
+          })),
+          binders: this.#psks.map(() => new Uint8Array(32)),
         },
       },
     };
@@ -107,12 +121,12 @@ export class EarlyClient extends Forger13 {
     const bytes = this.record("client_hello", this.hello, {
       raw: (message) => {
         const isOffered = this.hello.extensions.preSharedKey !== undefined;
-        if (isOffered) fillBinders(message, [this.#psk], (_, truncated) => this.#digestWith(truncated));
+        if (isOffered) fillBinders(message, this.#psks, (_, truncated) => this.#digestWith(truncated));
         return raw?.(message) ?? message;
       },
     });
     if (this.retryRequest === undefined) {
-      const { early, hash } = this.#psk;
+      const { early, hash } = present(this.#psks[0]);
       this.earlyTraffic = early.clientEarlyTraffic(hash.digest(bytes));
       this.earlyExporter = early.earlyExporter(hash.digest(bytes));
     }
@@ -187,7 +201,8 @@ export class EarlyClient extends Forger13 {
     const { hash } = this.suite;
     this.transcript.start(hash);
     const sharedSecret = answered(this.#share.sharedSecret(present(extensions.keyShare).keyExchange));
-    const early = extensions.preSharedKey === undefined ? new EarlySecret(hash) : this.#psk.early;
+    const { preSharedKey: index } = extensions;
+    const early = index === undefined ? new EarlySecret(hash) : present(this.#psks[index]).early;
     this.handshake = early.handshake(sharedSecret, this.transcript.digest());
     this.openBy(this.handshake.serverTraffic);
   }

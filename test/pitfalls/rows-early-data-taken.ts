@@ -190,6 +190,7 @@ export const rowsOfTakenEarlyData: readonly Pitfall[] = [
     client.deliver(plainRecord(ContentType.application_data, ascii("not protected at all"))),
   ),
   notFor("no ticket for early data", { session: { maxEarlyDataBytes: null } }),
+  notFor("the first PSK, which is not the one that is taken,", { isSecond: true }),
   notFor("another suite", { forger: { suite: TLS_CHACHA20_POLY1305_SHA256 } }),
   notFor("another ALPN protocol", { session: { alpn: ascii("b") } }),
   notFor("more than the server takes by now", { session: { maxEarlyDataBytes: MAX_EARLY_BYTES + 1 } }),
