@@ -154,10 +154,10 @@ const serverChoices: readonly ServerChoice[] = [
     in13: "two rsa by rsa",
   },
   {
-    feature: "schemes before roots",
+    feature: "roots before schemes of the chain",
     sni: "one.test",
     args: ["-requestCAfile", rsa.root.leafFile, "-sigalgs", ECDSA_ALONE],
-    in13: "one ecdsa by ecdsa",
+    in13: "one ecdsa by rsa",
   },
 ];
 
