@@ -44,7 +44,7 @@ interface Feature {
   readonly server?: (answer: Answer) => Partial<ServerOptions>;
   readonly earlyData?: Uint8Array;
   /** Behind the handshake. */
-  readonly then?: (pair: Pair, answer: Answer) => void;
+  readonly behind?: (pair: Pair, answer: Answer) => void;
   readonly check: (outcome: Outcome) => void;
 }
 
@@ -52,13 +52,13 @@ const BOTH = ["TLSv1.3", "TLSv1.2"] as const;
 const verified = { trust: "verified" } as const;
 
 function compressing(answer: Answer): readonly CertificateCompression[] {
-  const { id, name, compress, decompress } = zlibCompression();
+  const zlib = zlibCompression();
   return [
     {
-      id,
-      name,
-      compress: (bytes) => answer(compress(bytes)),
-      decompress: (bytes, length) => answer(decompress(bytes, length)),
+      id: zlib.id,
+      name: zlib.name,
+      compress: (bytes) => answer(zlib.compress(bytes)),
+      decompress: (bytes, length) => answer(zlib.decompress(bytes, length)),
     },
   ];
 }
@@ -112,7 +112,7 @@ const FEATURES: Readonly<Record<string, Feature>> = {
       postHandshakeAuth: true,
       clientCredential: () => answer(signing(clientCredential, answer)),
     }),
-    then({ server }, answer) {
+    behind({ server }, answer) {
       const trust = { verify: () => answer(verified) };
       server.engine.requestClientCertificate({ mode: "require", trust });
     },
@@ -201,7 +201,7 @@ async function connect(
   const pair = new Pair(client, server, undefined, earlyData === undefined ? {} : { earlyData });
   pair.client.engine.write(new Uint8Array(300).fill(1));
   await pair.run();
-  feature.then?.(pair, answer);
+  feature.behind?.(pair, answer);
   pair.server.engine.write(new Uint8Array(300).fill(2));
   await pair.run();
   return { pair, resumed, retried, written, staples };
