@@ -1,9 +1,7 @@
 import { TlsAlert } from "../alert.ts";
 import { hex, wipe } from "../bytes.ts";
-import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
 import type { ServerConfig } from "../config/server.ts";
-import type { SessionStore } from "../config/session-store.ts";
 import type { Tls12CipherSuite } from "../crypto/provider.ts";
 import type { CompleteSetup } from "./choose-setup.ts";
 import type { ReceivedClientHello } from "./client-hello-rules.ts";
@@ -11,15 +9,15 @@ import type { PeerIdentity } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import {
-  askAgain,
+  askAboutClient,
+  askAboutServer,
   clientKey,
   drop,
-  fetchBytes,
+  fetchSession,
   isAlive,
   MAX_LIFETIME_SECONDS,
   MAX_TICKET_LENGTH,
   MAX_TICKET_STATE_LENGTH,
-  notASession,
   nowSeconds,
   putAside,
 } from "./session-access.ts";
@@ -52,27 +50,15 @@ const DEFAULT_TICKET_LIFETIME_SECONDS = 2 * 3600;
  * is not trusted any more is not resumed. A store that fails costs a full handshake.
  */
 export function* findSession(config: ClientConfig, io: HandshakeIo): Flow<OfferedSession | undefined> {
-  const {
-    sessionStore,
-    tls12Suites,
-    requireExtendedMainSecret,
-    signatureVerifiers: chainVerifiers,
-  } = config.settings;
+  const { sessionStore, tls12Suites, requireExtendedMainSecret } = config.settings;
   const key = storeKey(config);
   if (sessionStore === null || key === undefined) return undefined;
-  const state = yield* fetchState(sessionStore, key, io);
+  const state = yield* fetchSession(sessionStore, key, io, readState);
   if (state?.role !== "client" || state.serverName !== config.serverName) return undefined;
   const suite = tls12Suites.find(({ id }) => id === state.cipherSuite);
   const isUsable = suite !== undefined && (state.extendedMainSecret || !requireExtendedMainSecret);
   if (!isUsable || !isAlive(state, io)) return undefined;
-  const { trust, serverName } = config;
-  const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, config.serverCertificateTypes, {
-    signer: "server",
-    serverName,
-    verify,
-    chainVerifiers,
-  });
+  const peer = yield* askAboutServer(config, io, state);
   const forget = (): unknown => drop(sessionStore, key);
   if (peer === undefined) {
     io.runAside(forget);
@@ -146,16 +132,7 @@ export function* findOfferedSession(
   if (isExtended !== state.extendedMainSecret) return undefined;
   if (clientAuth.mode === "none" && state.peerChain.length > 0) return undefined;
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
-  const trust = "trust" in clientAuth ? clientAuth.trust : null;
-  const chainVerifiers = config.settings.signatureVerifiers;
-  const verify = trust === null ? null : trust.verify.bind(trust);
-  const accepted = clientAuth.certificateTypes ?? DEFAULT_CERTIFICATE_TYPES;
-  const peer = yield* askAgain(io, state, accepted, {
-    signer: "client",
-    serverName: null,
-    verify,
-    chainVerifiers,
-  });
+  const peer = yield* askAboutClient(config, io, clientAuth, state);
   return peer === undefined ? undefined : { state, suite, peer };
 }
 
@@ -216,7 +193,7 @@ function* offeredState(
     return bytes === null ? null : readState(bytes, io);
   }
   if (body.legacySessionId.length === 0 || sessionStore === null) return null;
-  return yield* fetchState(sessionStore, serverKey(body.legacySessionId), io);
+  return yield* fetchSession(sessionStore, serverKey(body.legacySessionId), io, readState);
 }
 
 /** The session in `bytes`, which are wiped. */
@@ -225,15 +202,4 @@ function readState(bytes: Uint8Array, io: HandshakeIo): Session12 | null {
   wipe(bytes);
   if (state !== null) io.keep({ wipe: () => state.mainSecret.fill(0) });
   return state;
-}
-
-/** What a store has under `key`; what is no session is removed, and reported. */
-function* fetchState(store: SessionStore, key: string, io: HandshakeIo): Flow<Session12 | null> {
-  const bytes = yield* fetchBytes(() => store.get(key), io);
-  if (bytes === null) return null;
-  const state = readState(bytes, io);
-  if (state !== null) return state;
-  io.keepError(notASession(bytes));
-  io.runAside(() => drop(store, key));
-  return null;
 }

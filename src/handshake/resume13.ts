@@ -1,5 +1,4 @@
 import { equalBytes, hex, wipe } from "../bytes.ts";
-import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
 import { checkExternalPsk, type ExternalPsk } from "../config/external-psk.ts";
 import type { ServerConfig } from "../config/server.ts";
@@ -12,7 +11,15 @@ import { type Flow, settle } from "./flow.ts";
 import type { HandshakeIo } from "./io.ts";
 import type { OfferedClientHello } from "./client-hello-rules.ts";
 import type { Psk } from "./psk.ts";
-import { askAgain, clientKey, drop, fetchBytes, isAlive, notASession } from "./session-access.ts";
+import {
+  askAboutClient,
+  askAboutServer,
+  clientKey,
+  fetchBytes,
+  fetchSession,
+  isAlive,
+  notASession,
+} from "./session-access.ts";
 import { type ClientSession13, decodeSession13, type ServerSession13, type Session13 } from "./session13.ts";
 
 /** What a PSK of a ticket resumes. */
@@ -61,7 +68,7 @@ export function sessionKey(config: ClientConfig, slot: number): string | undefin
 
 /** A session is used once (RFC 8446 §C.4): it is taken out of the store, whatever comes of it. */
 function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow<OfferedPsk | undefined> {
-  const { sessionStore, tls13Suites, signatureVerifiers: chainVerifiers } = config.settings;
+  const { sessionStore, tls13Suites } = config.settings;
   const key = sessionKey(config, slot);
   if (sessionStore === null || key === undefined) return undefined;
   const bytes = yield* fetchBytes(() => sessionStore.take(key), io);
@@ -72,14 +79,7 @@ function* takeSession(config: ClientConfig, io: HandshakeIo, slot: number): Flow
     return undefined;
   const suite = tls13Suites.find(({ id }) => id === state.cipherSuite);
   if (suite === undefined || suite.hash.outputLength !== state.preSharedKey.length) return undefined;
-  const { trust, serverName } = config;
-  const verify = trust === null ? null : trust.verify.bind(trust);
-  const peer = yield* askAgain(io, state, config.serverCertificateTypes, {
-    signer: "server",
-    serverName,
-    verify,
-    chainVerifiers,
-  });
+  const peer = yield* askAboutServer(config, io, state);
   if (peer === undefined) return undefined;
   const early = earlySecret(suite.hash, state.preSharedKey, io);
   return {
@@ -157,21 +157,13 @@ function* resumedBy(
   const state = yield* sessionOf(ticket, config, io);
   if (state?.role !== "server" || state.serverName !== hello.serverName || !isAlive(state, io))
     return undefined;
-  const { tls13Suites, signatureVerifiers: chainVerifiers } = config.settings;
+  const { tls13Suites } = config.settings;
   const made = tls13Suites.find(({ id }) => id === state.cipherSuite);
   if (made?.hash.name !== suite.hash.name || state.preSharedKey.length !== suite.hash.outputLength)
     return undefined;
   if (clientAuth.mode === "none" && state.peerChain.length > 0) return undefined;
   if (clientAuth.mode === "require" && state.peerChain.length === 0) return undefined;
-  const trust = "trust" in clientAuth ? clientAuth.trust : null;
-  const verify = trust === null ? null : trust.verify.bind(trust);
-  const accepted = clientAuth.certificateTypes ?? DEFAULT_CERTIFICATE_TYPES;
-  const peer = yield* askAgain(io, state, accepted, {
-    signer: "client",
-    serverName: null,
-    verify,
-    chainVerifiers,
-  });
+  const peer = yield* askAboutClient(config, io, clientAuth, state);
   return peer === undefined ? undefined : { state, peer };
 }
 
@@ -185,13 +177,7 @@ function* sessionOf(
   if (sealed !== null) return readState(sealed, io);
   if (!storesTickets || sessionStore === null || ticket.length !== STORED_TICKET_LENGTH) return null;
   const key = storedTicketKey(ticket);
-  const bytes = yield* fetchBytes(() => sessionStore.get(key), io);
-  if (bytes === null) return null;
-  const state = readState(bytes, io);
-  if (state !== null) return state;
-  io.keepError(notASession(bytes));
-  io.runAside(() => drop(sessionStore, key));
-  return null;
+  return yield* fetchSession(sessionStore, key, io, readState);
 }
 
 /** Of a ticket that is only a name. */

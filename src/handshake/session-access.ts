@@ -1,7 +1,9 @@
 import { TlsAlert } from "../alert.ts";
 import type { Awaitable } from "../awaitable.ts";
 import { hex, wipe } from "../bytes.ts";
+import { DEFAULT_CERTIFICATE_TYPES } from "../config/certificate-types.ts";
 import type { ClientConfig } from "../config/client.ts";
+import type { ClientAuth, ServerConfig } from "../config/server.ts";
 import type { SessionStore } from "../config/session-store.ts";
 import { sha256 } from "../crypto/hashes.ts";
 import type { CertificateTypeName } from "../x509/raw-public-key.ts";
@@ -82,6 +84,22 @@ export function notASession({ length }: Uint8Array): Error {
 /** How far the clocks of machines that share sessions may be apart. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
+/** The session that a store has under `key`; null for none. What is no session is removed, and reported. */
+export function* fetchSession<S>(
+  store: SessionStore,
+  key: string,
+  io: HandshakeIo,
+  read: (bytes: Uint8Array, io: HandshakeIo) => S | null,
+): Flow<S | null> {
+  const bytes = yield* fetchBytes(() => store.get(key), io);
+  if (bytes === null) return null;
+  const session = read(bytes, io);
+  if (session !== null) return session;
+  io.keepError(notASession(bytes));
+  io.runAside(() => drop(store, key));
+  return null;
+}
+
 /** Whether a session is neither of the future nor too old. */
 export function isAlive({ createdAtSeconds, lifetimeSeconds }: SessionOrigin, io: HandshakeIo): boolean {
   const age = nowSeconds(io) - createdAtSeconds;
@@ -104,7 +122,7 @@ export function peerFields(peer: PeerIdentity): Pick<SessionOrigin, "peerCertifi
  * The verdict about a peer that has proven its key when the session was made; undefined when it is not trusted any more.
  * @param accepted what a peer may show.
  */
-export function* askAgain(
+function* askAgain(
   io: HandshakeIo,
   { peerCertificateType, peerChain: chain, ocspResponse, signedCertificateTimestamps }: SessionOrigin,
   accepted: readonly CertificateTypeName[],
@@ -121,4 +139,34 @@ export function* askAgain(
     if (error instanceof TlsAlert) return undefined;
     throw error;
   }
+}
+
+/** The verdict of now about the server of a session; undefined when it is not trusted any more. */
+export function* askAboutServer(
+  { trust, serverName, serverCertificateTypes, settings }: ClientConfig,
+  io: HandshakeIo,
+  origin: SessionOrigin,
+): Flow<PeerIdentity | undefined> {
+  return yield* askAgain(io, origin, serverCertificateTypes, {
+    signer: "server",
+    serverName,
+    verify: trust === null ? null : trust.verify.bind(trust),
+    chainVerifiers: settings.signatureVerifiers,
+  });
+}
+
+/** The verdict of now about the client of a session; undefined when it is not trusted any more. */
+export function* askAboutClient(
+  { settings }: ServerConfig,
+  io: HandshakeIo,
+  clientAuth: ClientAuth,
+  origin: SessionOrigin,
+): Flow<PeerIdentity | undefined> {
+  const trust = "trust" in clientAuth ? clientAuth.trust : null;
+  return yield* askAgain(io, origin, clientAuth.certificateTypes ?? DEFAULT_CERTIFICATE_TYPES, {
+    signer: "client",
+    serverName: null,
+    verify: trust === null ? null : trust.verify.bind(trust),
+    chainVerifiers: settings.signatureVerifiers,
+  });
 }
