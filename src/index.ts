@@ -37,9 +37,14 @@ export {
   type EarlyDataOptions,
   type EarlyHello,
   MemoryReplayStore,
+  type MemoryReplayStoreOptions,
   type ReplayStore,
 } from "./config/replay-store.ts";
-export { MemorySessionStore, type SessionStore } from "./config/session-store.ts";
+export {
+  MemorySessionStore,
+  type MemorySessionStoreOptions,
+  type SessionStore,
+} from "./config/session-store.ts";
 export { TicketKeys, type TicketKeysOptions } from "./config/ticket-keys.ts";
 export { tofu, type TofuOptions, type TofuStore } from "./config/tofu.ts";
 export { webPki, type WebPkiOptions } from "./config/web-pki.ts";
@@ -129,4 +134,9 @@ export { showName } from "./x509/distinguished-name.ts";
 export type { GeneralName, GeneralSubtree, NameConstraints } from "./x509/general-name.ts";
 export type { PemOrDer } from "./x509/pem-or-der.ts";
 export { TrustAnchors } from "./x509/trust-anchors.ts";
-export { importedPsks, type ImportedPsk, type ImportedPskOptions } from "./schedule/imported-psk.ts";
+export {
+  importedPsks,
+  type ImportTarget,
+  type ImportedPsk,
+  type ImportedPskOptions,
+} from "./schedule/imported-psk.ts";

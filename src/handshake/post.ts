@@ -9,6 +9,7 @@ import type { Authenticated, Established13 } from "./established.ts";
 import type { Flow } from "./flow.ts";
 import { receiveUnrecorded, receiveWhatIsDue, type RecordPort } from "./io.ts";
 import type { CertificateAnswers, CertificateRequests } from "./post-authentication.ts";
+import { MAX_LIFETIME_SECONDS } from "./session-access.ts";
 
 /** A ticket for resumption. RFC 8446 §4.6.1. Whoever has it and the key behind it can be this client. */
 export interface Session {
@@ -54,9 +55,6 @@ export interface WriteKeys {
   renew(): void;
   wipe(): void;
 }
-
-/** The longest that a ticket may live: seven days. RFC 8446 §4.6.1. */
-const MAX_TICKET_LIFETIME_SECONDS = 604_800;
 
 /** The traffic secrets of an open connection, and how they are renewed. RFC 8446 §4.6.3, §7.2. */
 export class TrafficKeys implements WriteKeys {
@@ -189,7 +187,7 @@ function sessionFrom({ info, resumption }: Established13, message: NewSessionTic
     ticket: ticket.slice(),
     preSharedKey: resumption.preSharedKey(ticketNonce),
     cipherSuite: info.cipherSuite,
-    lifetimeSeconds: Math.min(ticketLifetime, MAX_TICKET_LIFETIME_SECONDS),
+    lifetimeSeconds: Math.min(ticketLifetime, MAX_LIFETIME_SECONDS),
     ageAdd: ticketAgeAdd,
     receivedAtMs: nowMs,
     maxEarlyDataBytes: extensions.earlyData ?? null,
